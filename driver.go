@@ -1,0 +1,47 @@
+package hearth
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// A Driver speaks with the devices behind one port, bus or broker. One that has more to say than properties can hold
+// is also an http.Handler, mounted at /api/v1/drivers/{name}/.
+type Driver interface {
+	// Run opens the connection and serves it until ctx is done, then returns nil; or it returns why the
+	// connection broke, and is run again after a pause. A Driver never retries by itself.
+	Run(ctx context.Context, home Home) error
+
+	// Do carries out one command and returns when the device has acknowledged it. The command has already been
+	// checked against the announced properties. It may be called at any time, by several goroutines. An error
+	// with a code (Errorf) tells what kind of failure it was; without Run it answers CodeOffline.
+	Do(ctx context.Context, cmd Command) error
+}
+
+// Home is all that a driver sees of the gateway. Its methods are quick and safe for several goroutines.
+type Home interface {
+	Announce(Device)   // a device is here, or is now known better
+	Report(...Reading) // a device said something
+	Forget(ID)         // a device has left for good
+}
+
+// Env is what a driver is made with, beside its configuration.
+type Env struct {
+	Name  string // its configured name: the first part of its devices' ids
+	Dir   string // a directory of its own in the data directory; not made until the driver makes it
+	Log   *slog.Logger
+	Store Store
+	Now   func() (now time.Time, trusted bool) // the gateway's clock
+}
+
+// ID returns the id of the driver's device at that address.
+func (e Env) ID(address string) ID { return ID(e.Name + ":" + address) }
+
+// A Store is a small durable map. What Put and Delete were given is on disk when they return.
+type Store interface {
+	Get(key string) ([]byte, error) // nil, nil where there is none
+	Put(key string, value []byte) error
+	Delete(key string) error
+	Each(func(key string, value []byte) error) error // in the order of keys
+}
