@@ -79,6 +79,24 @@ func (d *Downsampler) Add(at time.Time, v Value) {
 	b.Mean += (v.number - b.Mean) / float64(b.Count)
 }
 
+// AddSpan counts count numbers between first and last at once, given their least, sum and greatest. It reports false,
+// and counts nothing, unless first and last fall into the same bucket.
+func (d *Downsampler) AddSpan(first, last time.Time, low, sum, high float64, count int64) bool {
+	from, to := first.Sub(d.from), last.Sub(d.from)
+	if count <= 0 || from < 0 || from/d.width != to/d.width || int(to/d.width) >= len(d.buckets) {
+		return false
+	}
+	b := &d.buckets[to/d.width]
+	if b.Count == 0 {
+		b.Start = d.from.Add(to / d.width * d.width)
+		b.Min, b.Max = low, high
+	}
+	b.Min, b.Max = min(b.Min, low), max(b.Max, high)
+	b.Count += count
+	b.Mean += (sum - b.Mean*float64(count)) / float64(b.Count)
+	return true
+}
+
 // Points returns the buckets that hold something.
 func (d *Downsampler) Points() []Bucket {
 	points := make([]Bucket, 0, len(d.buckets))

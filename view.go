@@ -72,3 +72,14 @@ type (
 		Forgotten bool `json:"forgotten"` // always true
 	}
 )
+
+// A HomeView is a home as the receiver's list of homes shows it.
+type HomeView struct {
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	Online   bool   `json:"online"`    // its gateway has a live session
+	LastSeen Time   `json:"last_seen"` // null if it never said anything
+	Backlog  uint64 `json:"backlog"`   // rows still on the gateway, as it last said
+	Alerts   int    `json:"alerts"`
+	Version  string `json:"version"` // of its gateway
+}
