@@ -45,7 +45,7 @@ var arrows = []struct {
 // alsoInTests is what only tests may import beyond their arrows.
 var alsoInTests = map[string][]string{
 	".":         {"edge", "cloud", "settings"}, // the end-to-end test
-	"drivers/*": {"drivers/drivertest", "configs"},
+	"drivers/*": {"drivers/drivertest", "drivers/serial/serialtest", "configs"},
 	"edge":      {"settings"},
 	"edge/*":    {"edge/*", "drivers/sim", "settings"},
 	"cloud/*":   {"cloud/*"},

@@ -86,3 +86,9 @@ func rank(s State) int {
 	}
 	return 0
 }
+
+// A Numbered record is one with its place in the order in which a home's commands were given to the receiver, from 1.
+type Numbered struct {
+	N uint64 `json:"n"`
+	Record
+}

@@ -65,15 +65,15 @@ const (
 type Property struct {
 	Name      string   `json:"name"`
 	Kind      Kind     `json:"kind"`
-	Unit      string   `json:"unit,omitempty"`      // the symbol a person reads: kWh
-	UnitCode  string   `json:"unit_code,omitempty"` // the same in UCUM: kW.h
-	Writable  bool     `json:"writable,omitempty"`
-	Momentary bool     `json:"momentary,omitempty"`
-	WriteOnly bool     `json:"write_only,omitempty"`
-	Min       *float64 `json:"min,omitempty"`
-	Max       *float64 `json:"max,omitempty"`
-	Options   []string `json:"options,omitempty"` // the only texts allowed, if any
-	Urgent    bool     `json:"urgent,omitempty"`  // its readings are committed to disk at once: smoke, leak, lock
+	Unit      string   `json:"unit"`      // the symbol a person reads: kWh
+	UnitCode  string   `json:"unit_code"` // the same in UCUM: kW.h
+	Writable  bool     `json:"writable"`
+	Momentary bool     `json:"momentary"`
+	WriteOnly bool     `json:"write_only"`
+	Min       *float64 `json:"min"`
+	Max       *float64 `json:"max"`
+	Options   []string `json:"options"`          // the only texts allowed, if any
+	Urgent    bool     `json:"urgent,omitempty"` // its readings are committed to disk at once: smoke, leak, lock
 }
 
 var propertyForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)

@@ -1,5 +1,7 @@
 package hearth
 
+import "encoding/json"
+
 // A DeviceView is a device as programs and pages see it, at the gateway and at the receiver alike. It is also what a
 // gateway sends as its inventory.
 type DeviceView struct {
@@ -22,7 +24,7 @@ type PropertyView struct {
 	Property
 	Value  *Value `json:"value"`            // null if never reported
 	Time   Time   `json:"time"`             // of the value
-	Target *Value `json:"target,omitempty"` // what a command on its way asks for
+	Target *Value `json:"target"` // what a command on its way asks for
 	Stale  bool   `json:"stale"`            // too old to be believed
 }
 
@@ -82,4 +84,18 @@ type HomeView struct {
 	Backlog  uint64 `json:"backlog"`   // rows still on the gateway, as it last said
 	Alerts   int    `json:"alerts"`
 	Version  string `json:"version"` // of its gateway
+}
+
+// An Alert is one thing that is wrong with a home: gateway_dark, clock_untrusted, driver_down, device_silent or gap.
+type Alert struct {
+	Kind   string `json:"kind"`
+	About  string `json:"about,omitempty"` // the driver's name or the device's id
+	Detail string `json:"detail"`
+}
+
+// HomeDetails are a home's view with what is wrong and what its gateway says of itself.
+type HomeDetails struct {
+	HomeView
+	AlertList []Alert         `json:"alert_list"`
+	Status    json.RawMessage `json:"status"` // as the gateway's own status; null if it never sent one
 }

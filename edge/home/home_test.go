@@ -585,7 +585,8 @@ func TestViewHasTheInterfacesShape(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := `{"name":"on","kind":"bool","writable":true,"value":false,"time":"2000-01-01T00:00:00.000Z","stale":false}`
+		want := `{"name":"on","kind":"bool","unit":"","unit_code":"","writable":true,"momentary":false,"write_only":false,"min":null,"max":null,"options":null,` +
+			`"value":false,"time":"2000-01-01T00:00:00.000Z","target":null,"stale":false}`
 		if string(data) != want {
 			t.Errorf("%s\nwant %s", data, want)
 		}
