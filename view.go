@@ -22,10 +22,10 @@ type DeviceView struct {
 // A PropertyView is a property with its value. Momentary and write-only ones have none.
 type PropertyView struct {
 	Property
-	Value  *Value `json:"value"`            // null if never reported
-	Time   Time   `json:"time"`             // of the value
+	Value  *Value `json:"value"`  // null if never reported
+	Time   Time   `json:"time"`   // of the value
 	Target *Value `json:"target"` // what a command on its way asks for
-	Stale  bool   `json:"stale"`            // too old to be believed
+	Stale  bool   `json:"stale"`  // too old to be believed
 }
 
 // Property returns the view's property of that name.
@@ -84,6 +84,8 @@ type HomeView struct {
 	Backlog  uint64 `json:"backlog"`   // rows still on the gateway, as it last said
 	Alerts   int    `json:"alerts"`
 	Version  string `json:"version"` // of its gateway
+
+	AlertKinds []string `json:"alert_kinds"` // each once
 }
 
 // An Alert is one thing that is wrong with a home: gateway_dark, clock_untrusted, driver_down, device_silent or gap.

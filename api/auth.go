@@ -1,0 +1,243 @@
+package api
+
+import (
+	"context"
+	"html/template"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"hearth"
+)
+
+// sessionAge is how long a page stays open without its link: as long as browsers allow, since a page on a kitchen
+// tablet has nobody to log in again. Removing the token ends it at once.
+const sessionAge = 400 * 24 * time.Hour
+
+// AuthOptions say who is let in.
+type AuthOptions struct {
+	Find   func(secret string) (hearth.Token, bool) // the token of that secret
+	Cookie string                                   // the session cookie's name; cookies do not know ports, so each program has its own
+
+	// Session finds the token behind a session cookie, where it holds something else than a token's secret (a person
+	// logged in with a password). Nil: the cookie holds the secret.
+	Session func(cookie string) (hearth.Token, bool)
+
+	// Denied answers a page's request without a session: 401 and how to get one. Nil: a plain page that shows Hint.
+	Denied func(w http.ResponseWriter, r *http.Request, err error)
+	Hint   string // the command that makes a link
+
+	Address func(*http.Request) string // who is asking, for the throttle; nil: the connection's address
+	Now     func() time.Time           // nil: time.Now
+}
+
+// Auth lets requests in by token or session cookie. Failed guesses are throttled per address; one that is throttled
+// still gets in with a token that is right, since a stale page behind the same proxy must not lock everybody out and
+// no 128-bit token is found by guessing.
+type Auth struct {
+	o        AuthOptions
+	throttle *Throttle
+}
+
+// NewAuth returns an Auth.
+func NewAuth(o AuthOptions) *Auth {
+	if o.Session == nil {
+		o.Session = o.Find
+	}
+	if o.Address == nil {
+		o.Address = RemoteAddress
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	a := &Auth{o: o, throttle: NewThrottle(20, time.Minute, o.Now)}
+	if o.Denied == nil {
+		a.o.Denied = a.deniedPage
+	}
+	return a
+}
+
+type tokenKey struct{}
+
+// TokenOf returns who is asking: the token that Need or Page let in. Outside of them it is the zero Token.
+func TokenOf(ctx context.Context) hearth.Token {
+	token, _ := ctx.Value(tokenKey{}).(hearth.Token)
+	return token
+}
+
+// WithToken returns ctx as of a request that this token made.
+func WithToken(ctx context.Context, token hearth.Token) context.Context {
+	return context.WithValue(ctx, tokenKey{}, token)
+}
+
+// Need lets only requests through whose token has the scope, and answers problems to the others.
+func (a *Auth) Need(scope hearth.Scope, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token, err := a.Identify(r)
+		if err == nil && !token.Scope.Allows(scope) {
+			err = hearth.Errorf(hearth.CodeDenied, "this needs scope %s, the token %s has %s", scope, token.Name, token.Scope)
+		}
+		if err != nil {
+			Fail(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(WithToken(r.Context(), token)))
+	})
+}
+
+// Identify returns the token that a request carries: Authorization Bearer or Token on every path, else the session
+// cookie, with which anything but reading must come from our own pages. Errors: unknown_token, denied, busy.
+func (a *Auth) Identify(r *http.Request) (hearth.Token, error) {
+	if header := r.Header.Get("Authorization"); header != "" {
+		scheme, secret, _ := strings.Cut(header, " ")
+		if !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "Token") {
+			return hearth.Token{}, hearth.Errorf(hearth.CodeUnknownToken, "Authorization: want Bearer TOKEN or Token TOKEN")
+		}
+		return a.Check(r, strings.TrimSpace(secret))
+	}
+	cookie, err := r.Cookie(a.o.Cookie)
+	if err != nil || cookie.Value == "" {
+		return hearth.Token{}, hearth.Errorf(hearth.CodeUnknownToken, "no token: send a header Authorization: Bearer TOKEN")
+	}
+	token, ok := a.o.Session(cookie.Value)
+	if !ok {
+		return hearth.Token{}, a.failed(r, "the session has ended: open the page through a link again")
+	}
+	if !safeMethod(r.Method) && !sameOrigin(r) {
+		return hearth.Token{}, hearth.Errorf(hearth.CodeDenied, "a session may only change things from its own page; programs use Authorization: Bearer TOKEN")
+	}
+	return token, nil
+}
+
+// Check finds the token of a secret that came in some other way (the Influx paths take Basic and u/p) and throttles
+// failures as Identify does.
+func (a *Auth) Check(r *http.Request, secret string) (hearth.Token, error) {
+	if token, ok := a.o.Find(secret); ok && secret != "" {
+		return token, nil
+	}
+	return hearth.Token{}, a.failed(r, "the token is not known")
+}
+
+func (a *Auth) failed(r *http.Request, why string) error {
+	if after := a.throttle.Failed(a.o.Address(r)); after > 0 {
+		return Later(hearth.Errorf(hearth.CodeBusy, "too many unknown tokens from this address"), after)
+	}
+	return hearth.Errorf(hearth.CodeUnknownToken, "%s", why)
+}
+
+// Still reports whether the token that let r in is still good: long streams ask now and then.
+func (a *Auth) Still(r *http.Request) bool {
+	if _, secret, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok {
+		_, ok = a.o.Find(strings.TrimSpace(secret))
+		return ok
+	}
+	cookie, err := r.Cookie(a.o.Cookie)
+	if err != nil {
+		return false
+	}
+	_, ok := a.o.Session(cookie.Value)
+	return ok
+}
+
+// Page is Need for pages: a link with ?token= is exchanged for the session cookie and answered 303 to the same address
+// without it; without a session the answer is a page that says how to get in.
+func (a *Auth) Page(scope hearth.Scope, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		if query := r.URL.Query(); query.Has("token") && safeMethod(r.Method) {
+			a.exchange(w, r, query)
+			return
+		}
+		token, err := a.Identify(r)
+		if err == nil && !token.Scope.Allows(scope) {
+			err = hearth.Errorf(hearth.CodeDenied, "this page needs scope %s, the token %s has %s", scope, token.Name, token.Scope)
+		}
+		if err != nil {
+			a.o.Denied(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(WithToken(r.Context(), token)))
+	})
+}
+
+func (a *Auth) exchange(w http.ResponseWriter, r *http.Request, query url.Values) {
+	secret := query.Get("token")
+	if _, err := a.Check(r, secret); err != nil {
+		a.o.Denied(w, r, err)
+		return
+	}
+	a.SetCookie(w, r, secret)
+	query.Del("token")
+	to := "/" + strings.TrimLeft(r.URL.EscapedPath(), `/\`)
+	if len(query) > 0 {
+		to += "?" + query.Encode()
+	}
+	w.Header().Set("Location", to)
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// SetCookie starts a session.
+func (a *Auth) SetCookie(w http.ResponseWriter, r *http.Request, value string) {
+	http.SetCookie(w, a.cookie(r, value, int(sessionAge.Seconds())))
+}
+
+// ClearCookie ends a session in the browser.
+func (a *Auth) ClearCookie(w http.ResponseWriter, r *http.Request) {
+	http.SetCookie(w, a.cookie(r, "", -1))
+}
+
+func (a *Auth) cookie(r *http.Request, value string, age int) *http.Cookie {
+	return &http.Cookie{
+		Name: a.o.Cookie, Value: value, Path: "/", MaxAge: age, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Secure: r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https",
+	}
+}
+
+func (a *Auth) deniedPage(w http.ResponseWriter, r *http.Request, err error) {
+	code := hearth.ErrorOf(err).Code
+	c, _ := classOf(code)
+	failHeaders(w.Header(), c, err)
+	title, detail := c.title, err.Error()
+	if code == hearth.CodeUnknownToken {
+		title = "This page opens through a link"
+		if _, err := r.Cookie(a.o.Cookie); err != nil && !r.URL.Query().Has("token") {
+			detail = "" // there is nothing wrong yet
+		}
+	}
+	WritePage(w, r, c.status, template.Must(template.ParseFS(assets, "pages/denied.html")), map[string]string{
+		"Title": title, "Detail": detail, "Hint": a.o.Hint,
+	})
+}
+
+func safeMethod(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
+}
+
+// sameOrigin reports whether a browser says that our own page sent the request. Sec-Fetch-Site is missing on plain
+// http, Origin is not; a request with neither is no page's.
+func sameOrigin(r *http.Request) bool {
+	if r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "" {
+		return false
+	}
+	return http.NewCrossOriginProtection().Check(r) == nil && r.Header.Get("Sec-Fetch-Site") != "none"
+}
+
+// RemoteAddress returns the address of the connection, of IPv6 the network that one customer has.
+func RemoteAddress(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	addr, err := netip.ParseAddr(host)
+	if err != nil || addr.Unmap().Is4() {
+		return host
+	}
+	network, err := addr.WithZone("").Prefix(64)
+	if err != nil {
+		return host
+	}
+	return network.String()
+}
