@@ -106,7 +106,7 @@ func influxRows(t testing.TB, base string) (rows int64) {
 		Results []struct {
 			Series []struct {
 				Columns []string
-				Values  [][]json.Number
+				Values  [][]any
 			}
 		}
 	}
@@ -118,8 +118,8 @@ func influxRows(t testing.TB, base string) (rows int64) {
 		for _, series := range result.Series {
 			for i, column := range series.Columns {
 				if column != "time" && column != "count_clock" {
-					n, _ := series.Values[0][i].Int64()
-					rows += n
+					n, _ := series.Values[0][i].(float64)
+					rows += int64(n)
 				}
 			}
 		}
