@@ -89,7 +89,7 @@ func TestExampleShowsEveryKey(t *testing.T) {
 
 func TestProfileErrors(t *testing.T) {
 	tests := map[string]struct{ text, want string }{
-		"empty":         {"", "1:1: there are none"},
+		"empty":         {"", "1:1: registers: there are none"},
 		"unknown key":   {"registers:\n  - {property: power, tabel: input}\n", `p.yaml:2:23: unknown key "tabel": did you mean "table"?`},
 		"table":         {"registers:\n  - {property: power, table: inputs, address: 1, type: int16}", "p.yaml:2:30: want input, holding"},
 		"type":          {"registers:\n  - {property: power, table: input, address: 1, type: int17}", "2:55: want int16"},

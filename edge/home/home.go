@@ -16,7 +16,7 @@ import (
 const (
 	valuesKey  = "values"
 	saveEvery  = 10 * time.Minute // last values; after a crash the buffer's newest rows bring them up to date
-	checkEvery = 10 * time.Second // staleness, and devices announced since
+	checkEvery = 2 * time.Second  // staleness, and devices announced since
 )
 
 // A Sink keeps readings: the buffer.
