@@ -42,8 +42,8 @@ const firstToken = "first"
 
 // How long each step of a stop may take; together they stay below the promised 5 s.
 const (
-	frontTime  = 1500 * time.Millisecond // pages, uplink, commands under way
-	driverTime = 1500 * time.Millisecond
+	frontTime  = 1200 * time.Millisecond // pages, uplink, commands under way
+	driverTime = 2000 * time.Millisecond // what plugins may need to be killed
 	coreTime   = 1500 * time.Millisecond // the last commit
 )
 

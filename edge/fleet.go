@@ -171,9 +171,24 @@ func (f *fleet) stop(limit time.Duration) bool {
 	for _, u := range units {
 		u.cancel()
 	}
-	until, intime := time.Now().Add(limit), true
+	ended := make(map[string]chan struct{}, len(units))
 	for name, u := range units {
-		if !waited(&u.all, time.Until(until)) {
+		done := make(chan struct{})
+		ended[name] = done
+		go func() { u.all.Wait(); close(done) }()
+	}
+	late, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	intime := true
+	for name, done := range ended {
+		select {
+		case <-done:
+			continue
+		case <-late.Done():
+		}
+		select {
+		case <-done: // one that is stuck says nothing about the others
+		default:
 			f.log.Warn("a driver does not stop", "driver", name)
 			intime = false
 		}

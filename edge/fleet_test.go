@@ -102,8 +102,8 @@ func TestRogueDrivers(t *testing.T) {
 	if took := time.Since(asked); took > 5*time.Second {
 		t.Errorf("with a driver that hangs, the stop took %v", took)
 	}
-	if !strings.Contains(said.String(), "a driver does not stop") {
-		t.Error("nobody was told of the driver that hangs")
+	if text := said.String(); strings.Count(text, "a driver does not stop") != 1 || !strings.Contains(text, `"a driver does not stop" driver=hangs`) {
+		t.Errorf("want the driver that hangs named, and it alone: %s", text)
 	}
 }
 

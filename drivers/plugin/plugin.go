@@ -93,8 +93,8 @@ func New(env hearth.Env, cfg Config) (hearth.Driver, error) {
 	return &Driver{env: env, cfg: cfg}, nil
 }
 
-// Run starts the program and speaks with it until ctx ends. The program is then asked to stop; after 2 s it gets
-// SIGTERM, after 3.5 s its whole process group gets SIGKILL. An error tells how the program ended by itself, that it
+// Run starts the program and speaks with it until ctx ends. The program is then asked to stop; after 1 s it gets
+// SIGTERM, after 1.6 s its whole process group gets SIGKILL. An error tells how the program ended by itself, that it
 // used too much memory, or that it does not answer.
 func (d *Driver) Run(ctx context.Context, home hearth.Home) error {
 	if ctx.Err() != nil {

@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	termAfter  = 2 * time.Second         // from stop to SIGTERM
-	killAfter  = 3500 * time.Millisecond // from stop to SIGKILL
+	// A gateway that stops gives its drivers 2 s and goes: a plugin must be gone by then, with all that it started.
+	termAfter  = time.Second             // from stop to SIGTERM
+	killAfter  = 1600 * time.Millisecond // from stop to SIGKILL
 	memoryTick = 200 * time.Millisecond
 	groupTicks = 10 // every so many of them, the whole group is looked at
 )

@@ -86,7 +86,7 @@ func checkWhoami(me *hearth.Whoami) error {
 	switch {
 	case me.Home == "":
 		return &fault{refused: true, err: fmt.Errorf("the token belongs to no home: put the token of a gateway into token_file, or claim this gateway")}
-	case me.Scope != "" && me.Scope != hearth.ScopeGateway:
+	case me.Scope != "" && !me.Scope.Allows(hearth.ScopeWrite):
 		return &fault{refused: true, err: fmt.Errorf("the token's scope is %s: put the token of a gateway into token_file, or claim this gateway", clip(string(me.Scope)))}
 	}
 	return checkHome(me.Home)

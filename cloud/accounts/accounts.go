@@ -1,0 +1,143 @@
+// Package accounts keeps who may see what: homes, tokens and claim codes, in SQLite or PostgreSQL. The database is
+// shared: downlink keeps its commands and fleet its inventories in tables of the same schema (schema.go).
+package accounts
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // registers "pgx"
+	_ "modernc.org/sqlite"             // registers "sqlite"
+
+	"hearth"
+)
+
+// File is the name of the SQLite file in the data directory.
+const File = "accounts.db"
+
+// Options says where the accounts are.
+type Options struct {
+	Database string           // postgres://… ; empty: SQLite in Dir
+	Dir      string           // the data directory; made if it is missing
+	Now      func() time.Time // nil: time.Now
+}
+
+// Accounts is the database of homes, tokens and claim codes. It may be open in several processes at once.
+type Accounts struct {
+	db       *sql.DB
+	now      func() time.Time
+	postgres bool
+	writing  chan struct{} // holds one while a transaction of this process is under way
+
+	mu    sync.Mutex
+	cache map[string]cached
+}
+
+// Open opens the database, makes or migrates its schema, and refuses one that a newer version has written.
+func Open(ctx context.Context, o Options) (*Accounts, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	a := &Accounts{now: o.Now, cache: map[string]cached{}, writing: make(chan struct{}, 1)}
+	driver, source, err := a.source(o)
+	if err != nil {
+		return nil, err
+	}
+	if a.db, err = sql.Open(driver, source); err != nil {
+		return nil, fmt.Errorf("opening the accounts: %w", hidden(err, o.Database))
+	}
+	a.db.SetMaxOpenConns(16)
+	a.db.SetMaxIdleConns(8)
+	if err := a.migrate(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening the accounts: %w", hidden(err, o.Database)), a.db.Close())
+	}
+	return a, nil
+}
+
+// source also makes the SQLite file, so that nobody but its owner can read it: SQLite gives its journals the same mode.
+func (a *Accounts) source(o Options) (driver, source string, err error) {
+	if o.Database != "" {
+		a.postgres = true
+		return "pgx", o.Database, nil
+	}
+	if err := os.MkdirAll(o.Dir, 0o750); err != nil {
+		return "", "", fmt.Errorf("making the data directory: %w", err)
+	}
+	path := filepath.Join(o.Dir, File)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return "", "", fmt.Errorf("opening the accounts: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return "", "", fmt.Errorf("opening the accounts: %w", err)
+	}
+	pragmas := url.Values{
+		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"},
+		"_txlock": {"immediate"}, // a transaction that may write waits for its turn at the start, not half way
+	}
+	return "sqlite", (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: pragmas.Encode()}).String(), nil
+}
+
+// hidden takes the database's password out of a driver's error.
+func hidden(err error, database string) error {
+	u, parseErr := url.Parse(database)
+	if database == "" || parseErr != nil {
+		return err
+	}
+	text := strings.ReplaceAll(err.Error(), database, u.Redacted())
+	if password, set := u.User.Password(); set && password != "" {
+		text = strings.ReplaceAll(text, password, "xxxxx")
+	}
+	return errors.New(text)
+}
+
+// Close closes the database.
+func (a *Accounts) Close() error { return a.db.Close() }
+
+// DB returns the database, for the rooms that keep tables of their own in it. Statements use $1, $2, … which both
+// databases understand.
+func (a *Accounts) DB() *sql.DB { return a.db }
+
+// Shared reports whether several receivers may work on this database, so that what one of them knows can be out of date.
+func (a *Accounts) Shared() bool { return a.postgres }
+
+// Tx runs fn in one transaction, which is on disk when Tx returns nil. An error of fn rolls it back. SQLite has one
+// writer at a time, and its own way to wait is to look again now and then: here they queue up, so whoever is next goes
+// at once.
+func (a *Accounts) Tx(ctx context.Context, fn func(*sql.Tx) error) error {
+	if !a.postgres {
+		select {
+		case a.writing <- struct{}{}:
+			defer func() { <-a.writing }()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	tx, err := a.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := fn(tx); err != nil {
+		return errors.Join(err, ignoreDone(tx.Rollback()))
+	}
+	return tx.Commit()
+}
+
+func ignoreDone(err error) error {
+	if errors.Is(err, sql.ErrTxDone) {
+		return nil
+	}
+	return err
+}
+
+func (a *Accounts) millis() int64 { return a.now().UnixMilli() }
+
+func timeOf(ms int64) hearth.Time { return hearth.Time{Time: time.UnixMilli(ms).UTC()} }

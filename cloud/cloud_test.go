@@ -1,0 +1,512 @@
+package cloud_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+	"github.com/klauspost/compress/zstd"
+
+	"hearth"
+	"hearth/cloud"
+	"hearth/cloud/series"
+)
+
+// A receiver is a whole one, in this process, with its owner.
+type receiver struct {
+	t     *testing.T
+	url   string
+	owner string // the first administrator's token
+	stop  func() error
+}
+
+func config(dir string) cloud.Config {
+	c := cloud.DefaultConfig()
+	c.Data, c.Web.Listen, c.MQTT.Listen = dir, "127.0.0.1:0", "127.0.0.1:0"
+	return c
+}
+
+func start(t *testing.T, c cloud.Config) *receiver {
+	t.Helper()
+	r := &receiver{t: t}
+	ready, done := make(chan string, 1), make(chan error, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		done <- cloud.Run(ctx, c, cloud.Options{
+			Version: "1.2.3", Log: slog.New(slog.DiscardHandler),
+			Ready: func(address string) { ready <- address },
+			Link:  func(url string) { _, r.owner, _ = strings.Cut(url, "/?token=") },
+		})
+	}()
+	r.stop = sync.OnceValue(func() error { cancel(); return <-done })
+	t.Cleanup(func() {
+		if err := r.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	select {
+	case address := <-ready:
+		r.url = "http://" + address
+	case err := <-done:
+		done <- err
+		t.Fatal(err)
+	}
+	return r
+}
+
+func (r *receiver) must(err error) {
+	r.t.Helper()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// ask makes a request and returns the answer, its body read into a value if one is given and the answer is a success.
+func (r *receiver) ask(method, path, token, body string, into any, header ...string) *http.Response {
+	r.t.Helper()
+	resp, text := r.raw(method, path, token, body, header...)
+	if into != nil && resp.StatusCode < 300 {
+		if err := json.Unmarshal(text, into); err != nil {
+			r.t.Fatalf("%s %s: %s: %v", method, path, text, err)
+		}
+	}
+	if resp.Header.Get(hearth.HeaderTime) == "" {
+		r.t.Errorf("%s %s: no %s", method, path, hearth.HeaderTime)
+	}
+	return resp
+}
+
+func (r *receiver) raw(method, path, token, body string, header ...string) (*http.Response, []byte) {
+	r.t.Helper()
+	req, err := http.NewRequestWithContext(r.t.Context(), method, r.url+path, strings.NewReader(body))
+	r.must(err)
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := (&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}).Do(req)
+	r.must(err)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	r.must(err)
+	return resp, text
+}
+
+func (r *receiver) want(status int, resp *http.Response) {
+	r.t.Helper()
+	if resp.StatusCode != status {
+		r.t.Fatalf("%s %s: %d, want %d", resp.Request.Method, resp.Request.URL.Path, resp.StatusCode, status)
+	}
+}
+
+// claim makes a home and joins a gateway to it.
+func (r *receiver) claim(name string) hearth.Claim {
+	r.t.Helper()
+	var home struct {
+		ID        string
+		ClaimCode string `json:"claim_code"`
+		Expires   hearth.Time
+	}
+	r.want(201, r.ask("POST", "/api/v1/homes", r.owner, fmt.Sprintf(`{"name":%q}`, name), &home))
+	var claim hearth.Claim
+	r.want(200, r.ask("POST", "/api/v1/claim", "", fmt.Sprintf(`{"code":%q}`, home.ClaimCode), &claim))
+	if claim.Home != home.ID || claim.Name != name || claim.Token == "" || claim.MQTT != "" {
+		r.t.Fatalf("%+v", claim)
+	}
+	r.want(404, r.ask("POST", "/api/v1/claim", "", fmt.Sprintf(`{"code":%q}`, home.ClaimCode), nil))
+	return claim
+}
+
+// A gateway is a fake one that speaks all of the protocol and answers commands as it is told.
+type gateway struct {
+	r *receiver
+	hearth.Claim
+	mqtt     paho.Client
+	commands chan hearth.Command
+}
+
+func (g *gateway) wait(token paho.Token) {
+	g.r.t.Helper()
+	if !token.WaitTimeout(10*time.Second) || token.Error() != nil {
+		g.r.t.Fatalf("MQTT: %v", token.Error())
+	}
+}
+
+// connect brings it online by MQTT over WebSocket.
+func (g *gateway) connect() {
+	g.r.t.Helper()
+	g.commands = make(chan hearth.Command, 100)
+	o := paho.NewClientOptions().AddBroker("ws"+strings.TrimPrefix(g.r.url, "http")+"/mqtt").SetClientID("hearth-"+g.Home).
+		SetUsername(g.TokenName).SetPassword(g.Token).SetAutoReconnect(false).SetBinaryWill(hearth.TopicOnline(g.Home), []byte("false"), 1, true)
+	g.mqtt = paho.NewClient(o)
+	g.wait(g.mqtt.Connect())
+	g.r.t.Cleanup(func() { g.mqtt.Disconnect(0) })
+	g.wait(g.mqtt.Subscribe(hearth.TopicDo(g.Home), 1, func(_ paho.Client, m paho.Message) {
+		var cmd hearth.Command
+		if err := json.Unmarshal(m.Payload(), &cmd); err != nil {
+			g.r.t.Error(err)
+		}
+		g.commands <- cmd
+	}))
+	g.wait(g.mqtt.Publish(hearth.TopicOnline(g.Home), 1, true, "true"))
+}
+
+func (g *gateway) answer(id string, state hearth.State, final bool, why *hearth.Error) {
+	g.r.t.Helper()
+	body, err := json.Marshal(hearth.Result{ID: id, State: state, Final: final, Error: why})
+	g.r.must(err)
+	g.wait(g.mqtt.Publish(hearth.TopicDone(g.Home), 1, false, body))
+}
+
+func (g *gateway) batch(id, ledger, body string) *http.Response {
+	g.r.t.Helper()
+	w, err := zstd.NewWriter(nil)
+	g.r.must(err)
+	return g.r.ask("POST", "/api/v2/write?precision=ms", g.Token, string(w.EncodeAll([]byte(body), nil)), nil,
+		"Content-Encoding", "zstd", hearth.HeaderBatch, id, hearth.HeaderLedger, ledger)
+}
+
+const inventory = `[{"id":"radio:1","name":"Lamp","room":"Hall","type":"light","driver":"radio","driver_type":"zigbee","reachable":true,
+	"properties":[{"name":"on","kind":"bool","writable":true},{"name":"brightness","kind":"number","unit":"%","writable":true,"min":0,"max":100}]}]`
+
+func TestOneHomeFromEndToEnd(t *testing.T) {
+	r := start(t, config(t.TempDir()))
+	g := &gateway{r: r, Claim: r.claim("Cabin")}
+	base := "/api/v1/homes/" + g.Home
+	var who hearth.Whoami
+	r.want(200, r.ask("GET", "/api/v1/whoami", g.Token, "", &who))
+	if want := (hearth.Whoami{Home: g.Home, Name: "Cabin", TokenName: g.TokenName, Scope: hearth.ScopeWrite}); who != want {
+		t.Errorf("%+v", who)
+	}
+	var sync hearth.Sync
+	r.want(200, r.ask("GET", base+"/sync", g.Token, "", &sync))
+	if sync != (hearth.Sync{}) {
+		t.Errorf("a fresh home has %+v", sync)
+	}
+	r.want(204, r.ask("PUT", base+"/devices", g.Token, inventory, nil))
+	events := r.watch(base + "/events")
+	now := time.Now().UnixMilli()
+	r.want(204, g.batch("e/1", "produced=3,dropped=0,backlog=3,durable=0",
+		fmt.Sprintf("hearth,device=radio:1 on=false,brightness=5 %d\nhearth,device=radio:1 brightness=6 %d", now-2000, now-1000)))
+	if got := events.next("reading"); got != fmt.Sprintf(`{"device":"radio:1","property":"on","value":false,"time":"%s"}`, time.UnixMilli(now-2000).UTC().Format(hearth.TimeForm)) {
+		t.Errorf("event %s", got)
+	}
+	path := fmt.Sprintf("%s/history?device=radio:1&property=brightness&from=%d&to=%d&points=1", base, now-5000, now)
+	resp, text := r.raw("GET", path, r.owner, "")
+	r.want(200, resp)
+	if want := fmt.Sprintf(`{"points":[[%d,5,5.5,6,2]],"gaps":[]}`, now-5000); strings.TrimSpace(string(text)) != want {
+		t.Errorf("history %s, want %s", text, want)
+	}
+	g.connect()
+	var homes []hearth.HomeView
+	r.want(200, r.ask("GET", "/api/v1/homes", r.owner, "", &homes))
+	if len(homes) != 1 || !homes[0].Online || homes[0].Backlog != 0 || homes[0].Alerts != 0 || homes[0].LastSeen.IsZero() {
+		t.Errorf("%+v", homes)
+	}
+	g.wait(g.mqtt.Publish(hearth.TopicReading(g.Home, "radio:1", "brightness"), 1, false, fmt.Sprintf(`{"value":7,"time":%d}`, now)))
+	g.wait(g.mqtt.Publish(hearth.TopicEvent(g.Home, "status"), 1, false, `{"version":"9.9","clock":{"trusted":true},"drivers":[]}`))
+	if got := events.next("status"); got != `{"version":"9.9","clock":{"trusted":true},"drivers":[]}` {
+		t.Errorf("event %s", got)
+	}
+	var devices []hearth.DeviceView
+	r.want(200, r.ask("GET", base+"/devices", r.owner, "", &devices))
+	if p := devices[0].Property("brightness"); p.Value == nil || *p.Value != hearth.NumberOf(7) {
+		t.Errorf("%+v", p)
+	}
+	var details hearth.HomeDetails
+	r.want(200, r.ask("GET", base, r.owner, "", &details))
+	if details.Version != "9.9" || details.ID != g.Home || details.AlertList == nil {
+		t.Errorf("%+v", details)
+	}
+	var report series.LedgerReport
+	r.want(200, r.ask("GET", base+"/ledger", r.owner, "", &report))
+	if want := (series.Counts{Produced: 3, Received: 3}); report.Total != want {
+		t.Errorf("%+v", report.Total)
+	}
+}
+
+func TestCommandsFromEndToEnd(t *testing.T) {
+	r := start(t, config(t.TempDir()))
+	g := &gateway{r: r, Claim: r.claim("Cabin")}
+	base := "/api/v1/homes/" + g.Home
+	r.want(204, r.ask("PUT", base+"/devices", g.Token, inventory, nil))
+	var waiting hearth.Record
+	r.want(202, r.ask("POST", base+"/commands", r.owner, `{"id":"first","device":"radio:1","set":{"on":true}}`, &waiting))
+	if waiting.State != hearth.Accepted || waiting.By != "first-link" {
+		t.Errorf("%+v", waiting)
+	}
+	r.want(202, r.ask("POST", base+"/commands", r.owner, `{"id":"first","device":"radio:1","set":{"on":true}}`, nil))
+	r.want(409, r.ask("POST", base+"/commands", r.owner, `{"id":"first","device":"radio:1","set":{"on":false}}`, nil))
+	g.connect()
+	var list []hearth.Numbered
+	r.want(200, r.ask("GET", base+"/commands?after=0", g.Token, "", &list))
+	if len(list) != 1 || list[0].ID != "first" || list[0].N == 0 || list[0].State != hearth.Sent {
+		t.Fatalf("%+v", list)
+	}
+	g.answer("first", hearth.Confirmed, true, nil)
+	r.want(200, r.ask("GET", base+"/commands/first", r.owner, "", &waiting))
+	if !waiting.Final || waiting.State != hearth.Confirmed {
+		t.Errorf("%+v", waiting)
+	}
+	outcomes := []struct {
+		state  hearth.State
+		why    *hearth.Error
+		status int
+	}{
+		{hearth.Confirmed, nil, 200},
+		{hearth.Applied, nil, 200},
+		{hearth.Rejected, &hearth.Error{Code: hearth.CodeBadValue}, 422},
+		{hearth.Failed, &hearth.Error{Code: hearth.CodeOffline}, 502},
+		{hearth.Expired, nil, 504},
+		{hearth.Superseded, nil, 409},
+	}
+	for _, o := range outcomes {
+		go func() {
+			cmd := <-g.commands
+			g.answer(cmd.ID, o.state, true, o.why)
+		}()
+		resp, text := r.raw("PUT", base+"/devices/radio:1/properties/brightness", r.owner, `{"value":40}`)
+		var record hearth.Record
+		if err := json.Unmarshal(text, &record); err != nil || resp.StatusCode != o.status || record.State != o.state {
+			t.Errorf("%s: %d %s, %v", o.state, resp.StatusCode, text, err)
+		}
+	}
+	r.want(202, r.ask("PUT", base+"/devices/radio:1/properties/on?wait=0", r.owner, `{"value":true}`, nil))
+	r.want(202, r.ask("POST", base+"/commands?wait=10ms", r.owner, `{"device":"radio:1","set":{"on":false}}`, nil))
+	for path, body := range map[string]string{"radio:1/properties/color": `{"value":1}`, "radio:9/properties/on": `{"value":true}`} {
+		r.want(404, r.ask("PUT", base+"/devices/"+path, r.owner, body, nil))
+	}
+	for _, body := range []string{`{"value":101}`, `{"value":"x"}`, `{"value":null}`, `{}`} {
+		r.want(422, r.ask("PUT", base+"/devices/radio:1/properties/brightness", r.owner, body, nil))
+	}
+	var records []hearth.Record
+	r.want(200, r.ask("GET", base+"/commands?device=radio:1&state=confirmed", r.owner, "", &records))
+	if len(records) != 2 {
+		t.Errorf("%d records", len(records))
+	}
+}
+
+// A stream of live events.
+type stream struct {
+	t     *testing.T
+	lines *bufio.Scanner
+}
+
+func (r *receiver) watch(path string) *stream {
+	r.t.Helper()
+	req, err := http.NewRequestWithContext(r.t.Context(), "GET", r.url+path, nil)
+	r.must(err)
+	req.Header.Set("Authorization", "Bearer "+r.owner)
+	resp, err := http.DefaultClient.Do(req)
+	r.must(err)
+	r.t.Cleanup(func() { resp.Body.Close() })
+	s := &stream{t: r.t, lines: bufio.NewScanner(resp.Body)}
+	for s.lines.Scan() && !strings.HasPrefix(s.lines.Text(), "id:") { // from here on nothing is missed
+		continue
+	}
+	return s
+}
+
+// next returns the next event of that kind.
+func (s *stream) next(kind string) string {
+	s.t.Helper()
+	for current := ""; s.lines.Scan(); {
+		if name, ok := strings.CutPrefix(s.lines.Text(), "event: "); ok {
+			current = name
+		}
+		if data, ok := strings.CutPrefix(s.lines.Text(), "data: "); ok && current == kind {
+			return data
+		}
+	}
+	s.t.Fatalf("the stream ended: %v", s.lines.Err())
+	return ""
+}
+
+func TestHomesAreApart(t *testing.T) {
+	dir := t.TempDir()
+	c := config(dir)
+	r := start(t, c)
+	mine, other := r.claim("Mine"), r.claim("Other")
+	books, err := cloud.OpenAccounts(t.Context(), c, slog.New(slog.DiscardHandler)) // as the command beside the daemon
+	r.must(err)
+	defer books.Close()
+	token := func(name string, scope hearth.Scope, home string) string {
+		secret, err := books.AddToken(t.Context(), name, scope, home)
+		r.must(err)
+		return secret
+	}
+	reader, control := token("reader", hearth.ScopeRead, mine.Home), token("control", hearth.ScopeControl, mine.Home)
+	admin, writer := token("admin", hearth.ScopeAdmin, mine.Home), token("writer", hearth.ScopeWrite, mine.Home)
+	const get, put, post = "GET", "PUT", "POST"
+	for _, test := range []struct {
+		method, path, body string
+		allowed            map[string]int // the statuses of those that get in; all others are 403
+	}{
+		{get, "", "", map[string]int{reader: 200, control: 200, admin: 200}},
+		{get, "/devices", "", map[string]int{reader: 200, control: 200, admin: 200}},
+		{get, "/devices/radio:1", "", map[string]int{reader: 404, control: 404, admin: 404}},
+		{get, "/commands", "", map[string]int{reader: 200, control: 200, admin: 200}},
+		{get, "/commands?after=0", "", map[string]int{admin: 200, mine.Token: 200}},
+		{get, "/commands/x", "", map[string]int{reader: 404, control: 404, admin: 404}},
+		{get, "/ledger", "", map[string]int{reader: 200, control: 200, admin: 200}},
+		{get, "/history?device=radio:1&property=on", "", map[string]int{reader: 404, control: 404, admin: 404}},
+		{get, "/sync", "", map[string]int{reader: 200, control: 200, admin: 200, writer: 200, mine.Token: 200}},
+		{put, "/devices", "[]", map[string]int{admin: 204, writer: 204, mine.Token: 204}},
+		{post, "/commands", `{"device":"radio:1","set":{"on":true}}`, map[string]int{control: 404, admin: 404}},
+		{put, "/devices/radio:1/properties/on", `{"value":true}`, map[string]int{control: 404, admin: 404}},
+	} {
+		for _, secret := range []string{reader, control, admin, writer, mine.Token} {
+			want, ok := test.allowed[secret]
+			if !ok {
+				want = 403
+			}
+			if resp := r.ask(test.method, "/api/v1/homes/"+mine.Home+test.path, secret, test.body, nil); resp.StatusCode != want {
+				t.Errorf("%s %s: %d, want %d", test.method, test.path, resp.StatusCode, want)
+			}
+			for _, home := range []string{other.Home, "nowhere", "Other", "..%2f" + mine.Home} {
+				resp := r.ask(test.method, "/api/v1/homes/"+home+test.path, secret, test.body, nil)
+				if resp.StatusCode != 404 && (ok || resp.StatusCode != 403) {
+					t.Errorf("%s %s of %s: %d", test.method, test.path, home, resp.StatusCode)
+				}
+			}
+		}
+		r.want(401, r.ask(test.method, "/api/v1/homes/"+mine.Home+test.path, "", test.body, nil))
+		r.want(401, r.ask(test.method, "/api/v1/homes/"+mine.Home+test.path, "hearth_NOPE", test.body, nil))
+	}
+	r.want(404, r.ask("GET", "/api/v1/homes/"+other.Home+"/events", reader, "", nil))
+	r.want(403, r.ask("POST", "/api/v1/homes", admin, `{"name":"x"}`, nil))
+	r.want(403, r.ask("GET", "/metrics", admin, "", nil))
+	r.want(401, r.ask("GET", "/metrics", "", "", nil))
+	r.want(200, r.ask("GET", "/metrics", r.owner, "", nil))
+	r.want(409, r.ask("POST", "/api/v1/homes", r.owner, `{"name":"Mine"}`, nil))
+	var homes []hearth.HomeView
+	r.want(200, r.ask("GET", "/api/v1/homes", reader, "", &homes))
+	if len(homes) != 1 || homes[0].ID != mine.Home {
+		t.Errorf("a token of one home sees %+v", homes)
+	}
+	g := &gateway{r: r, Claim: mine}
+	r.want(204, r.ask("POST", "/api/v2/write?bucket="+other.Home, g.Token, "hearth,device=radio:1 on=true", nil))
+	var report series.LedgerReport
+	r.want(200, r.ask("GET", "/api/v1/homes/"+other.Home+"/ledger", r.owner, "", &report))
+	if report.Total != (series.Counts{}) {
+		t.Errorf("a gateway wrote into another home: %+v", report.Total)
+	}
+}
+
+func TestOpenPaths(t *testing.T) {
+	r := start(t, config(t.TempDir()))
+	for path, want := range map[string]int{
+		"/healthz": 200, "/health": 200, "/ping": 204, "/openapi.json": 308, "/api/v1/openapi.json": 401, "/nothing": 404, "/": 401, "/problems/denied": 200,
+	} {
+		if resp := r.ask("GET", path, "", "", nil); resp.StatusCode != want {
+			t.Errorf("%s: %d, want %d", path, resp.StatusCode, want)
+		}
+	}
+	r.want(405, r.ask("DELETE", "/api/v1/homes", r.owner, "", nil))
+	resp := r.ask("GET", "/?token="+r.owner, "", "", nil)
+	r.want(303, resp)
+	if cookies := resp.Cookies(); len(cookies) != 1 || !cookies[0].HttpOnly || strings.Contains(resp.Header.Get("Location"), "token") {
+		t.Errorf("%v, to %s", cookies, resp.Header.Get("Location"))
+	}
+}
+
+// Every path of the document is one that the receiver knows, and InfluxDB's are served beside them.
+func TestDocument(t *testing.T) {
+	r := start(t, config(t.TempDir()))
+	var document struct {
+		OpenAPI string
+		Paths   map[string]map[string]json.RawMessage
+	}
+	r.want(200, r.ask("GET", "/api/v1/openapi.json", r.owner, "", &document))
+	if document.OpenAPI != "3.1.0" || len(document.Paths) < 14 {
+		t.Errorf("version %s, %d paths", document.OpenAPI, len(document.Paths))
+	}
+	for path, methods := range document.Paths {
+		for method := range methods {
+			actual := strings.NewReplacer("{home}", "h", "{id}", "d", "{name}", "n").Replace(path)
+			resp, text := r.raw(strings.ToUpper(method), actual, r.owner, "")
+			if resp.StatusCode == 405 || strings.Contains(string(text), "there is nothing at") {
+				t.Errorf("%s %s: %d %s", method, path, resp.StatusCode, text)
+			}
+		}
+	}
+}
+
+func TestClaimsAreThrottled(t *testing.T) {
+	r := start(t, config(t.TempDir()))
+	for i := range 12 {
+		want := 404
+		if i >= 10 {
+			want = 429
+		}
+		resp := r.ask("POST", "/api/v1/claim", "", `{"code":"ABCD-EFGH"}`, nil)
+		if resp.StatusCode != want || want == 429 && resp.Header.Get("Retry-After") == "" {
+			t.Errorf("try %d: %d", i, resp.StatusCode)
+		}
+	}
+	r.want(404, r.ask("POST", "/api/v1/claim", "", `{"code":"ABCD-EFGH"}`, nil, "X-Forwarded-For", "203.0.113.7")) // through a proxy: somebody else
+}
+
+// What was given before a restart is there after it.
+func TestRestart(t *testing.T) {
+	c := config(t.TempDir())
+	r := start(t, c)
+	g := &gateway{r: r, Claim: r.claim("Cabin")}
+	base := "/api/v1/homes/" + g.Home
+	r.want(204, r.ask("PUT", base+"/devices", g.Token, inventory, nil))
+	r.want(204, g.batch("e/1", "produced=1,dropped=0,backlog=1,durable=0", fmt.Sprintf("hearth,device=radio:1 brightness=9 %d", time.Now().UnixMilli())))
+	r.want(202, r.ask("POST", base+"/commands", r.owner, `{"id":"c","device":"radio:1","set":{"on":true}}`, nil))
+	r.must(r.stop())
+	again := start(t, c)
+	if again.owner != "" {
+		t.Error("there is a second first link")
+	}
+	again.owner = r.owner
+	var devices []hearth.DeviceView
+	again.want(200, again.ask("GET", base+"/devices", r.owner, "", &devices))
+	if p := devices[0].Property("brightness"); p.Value == nil || *p.Value != hearth.NumberOf(9) || devices[0].Property("on").Target == nil {
+		t.Errorf("%+v", devices[0])
+	}
+	var list []hearth.Numbered
+	again.want(200, again.ask("GET", base+"/commands?after=0", g.Token, "", &list))
+	if len(list) != 1 || list[0].ID != "c" {
+		t.Errorf("%+v", list)
+	}
+}
+
+// It stops in time although somebody watches, somebody is connected, and somebody sends a body that does not end.
+func TestStopsInTime(t *testing.T) {
+	r := start(t, config(t.TempDir()))
+	g := &gateway{r: r, Claim: r.claim("Cabin")}
+	g.connect()
+	r.watch("/api/v1/homes/" + g.Home + "/events")
+	reading, writing := io.Pipe()
+	defer writing.Close()
+	req, err := http.NewRequestWithContext(t.Context(), "POST", r.url+"/api/v2/write", reading)
+	r.must(err)
+	req.Header.Set("Authorization", "Token "+g.Token)
+	go func() {
+		if resp, err := http.DefaultClient.Do(req); err == nil {
+			resp.Body.Close()
+		}
+	}()
+	if _, err := writing.Write([]byte("cpu v=1\n")); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	r.must(r.stop())
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %s to stop", took)
+	}
+}

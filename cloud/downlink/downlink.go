@@ -1,0 +1,255 @@
+// Package downlink carries commands to the homes' gateways and their answers back. The table of commands in SQL is the
+// truth; MQTT is only the way there: what was not delivered is asked for by the gateway when it connects again.
+package downlink
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"hearth"
+	"hearth/cloud/accounts"
+)
+
+// Limits of commands.
+const (
+	DefaultDeadline = 5 * time.Minute
+	MaxDeadline     = 30 * 24 * time.Hour
+	Grace           = time.Hour // after its deadline a sent command is given up
+
+	maxOpen    = 1000     // commands of one home that are not final
+	maxPayload = 64 << 10 // bytes of one command or answer
+	maxPage    = 1000     // records in one listing …
+	maxListing = 2 << 20  // … and about so many bytes
+	keep       = 90 * 24 * time.Hour
+	sweepEvery = time.Second
+)
+
+// Options are what a Downlink is made with.
+type Options struct {
+	Accounts *accounts.Accounts
+	Device   func(home string, id hearth.ID) (hearth.DeviceView, bool) // from the home's inventory
+	Changed  func(home string, r hearth.Record)                        // a command is new or has moved on
+	Online   func(home string, online bool)                            // a gateway's session began or ended
+	Reading  func(home string, r hearth.Reading)                       // a gateway told of a reading as it happened
+	Event    func(home, kind string, payload []byte)                   // a gateway's event: device, status, alert
+
+	Embedded *Embedded // the broker in this process …
+	External *External // … or another one
+
+	Now func() time.Time // nil: time.Now
+	Log *slog.Logger
+}
+
+// Embedded says how the broker in this process listens, beside Handler.
+type Embedded struct {
+	Listen string // address of plain MQTT; "" for none
+}
+
+// External says which broker is used.
+type External struct {
+	Broker   string // mqtt://, mqtts://, ws:// or wss://
+	Username string
+	Password string
+}
+
+// A transport brings messages to gateways and hands theirs to a sink.
+type transport interface {
+	run(ctx context.Context) error
+	publish(topic string, payload []byte) error
+	handler() http.Handler // MQTT over WebSocket; nil if this process has no broker
+	clients() int          // connected here
+}
+
+// A sink is told what a transport receives.
+type sink interface {
+	// message takes what a home's gateway published. An error means that it is not safe yet and must come again.
+	message(ctx context.Context, home, kind, rest string, payload []byte) error
+	// session says that a home's gateway is there, or no longer.
+	session(ctx context.Context, home string, live bool)
+}
+
+// A Downlink is safe for several goroutines.
+type Downlink struct {
+	o    Options
+	db   *sql.DB
+	via  transport
+	seed maphash.Seed
+
+	locks [64]sync.Mutex // a home's commands are numbered and published in one order
+
+	mu      sync.Mutex
+	live    map[string]bool          // homes whose gateway is there
+	waiting map[string]chan struct{} // by home and command: closed at its next change
+}
+
+// New returns a Downlink. It does not listen yet; see Listen and Run.
+func New(o Options) *Downlink {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	d := &Downlink{o: o, db: o.Accounts.DB(), seed: maphash.MakeSeed(), live: map[string]bool{}, waiting: map[string]chan struct{}{}}
+	if o.External != nil {
+		d.via = newExternal(*o.External, d, o.Log)
+	} else {
+		d.via = newEmbedded(*o.Embedded, d, o.Accounts, o.Log)
+	}
+	return d
+}
+
+// Listen starts the embedded broker for as long as ctx lasts, so that a port in use is known before the receiver says
+// that it is ready. Run comes next.
+func (d *Downlink) Listen(ctx context.Context) error {
+	if e, ok := d.via.(*embedded); ok {
+		return e.listen(ctx)
+	}
+	return nil
+}
+
+// Handler serves MQTT over WebSocket; nil with an external broker.
+func (d *Downlink) Handler() http.Handler { return d.via.handler() }
+
+// Clients returns how many MQTT clients are connected to this process.
+func (d *Downlink) Clients() int { return d.via.clients() }
+
+// Run serves the broker and ends commands whose time is up, until ctx ends.
+func (d *Downlink) Run(ctx context.Context) error {
+	if err := d.tellOpen(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return d.via.run(ctx) })
+	group.Go(func() error { d.sweep(ctx); return nil })
+	return group.Wait()
+}
+
+// tellOpen tells of the commands that are under way, as if they had just changed.
+func (d *Downlink) tellOpen(ctx context.Context) error {
+	rows, err := d.query(ctx, d.db, `SELECT home, n, steps, record FROM commands WHERE due > 0 ORDER BY home, n`)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		d.o.Changed(r.home, r.Record)
+	}
+	return nil
+}
+
+// message implements sink.
+func (d *Downlink) message(ctx context.Context, home, kind, rest string, payload []byte) error {
+	switch kind {
+	case "done":
+		return d.done(ctx, home, payload)
+	case "reading":
+		d.reading(home, rest, payload)
+	case "event":
+		d.o.Event(home, rest, payload)
+	}
+	return nil
+}
+
+// session implements sink.
+func (d *Downlink) session(ctx context.Context, home string, live bool) {
+	d.mu.Lock()
+	if live {
+		d.live[home] = true
+	} else {
+		delete(d.live, home)
+	}
+	d.mu.Unlock()
+	d.o.Online(home, live)
+	if !live || d.o.External == nil {
+		return // a gateway of the embedded broker asks for its commands itself
+	}
+	if err := d.deliver(ctx, home, false); err != nil {
+		d.o.Log.Error("commands could not be delivered; it is tried again", "home", home, "err", err)
+	}
+}
+
+func (d *Downlink) isLive(home string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.live[home]
+}
+
+// lock keeps the commands of a home in order.
+func (d *Downlink) lock(home string) *sync.Mutex {
+	m := &d.locks[maphash.String(d.seed, home)%uint64(len(d.locks))]
+	m.Lock()
+	return m
+}
+
+// publish puts a command on its way. If it does not arrive, the gateway asks for it when it connects again.
+func (d *Downlink) publish(home string, cmd hearth.Command) {
+	payload, err := json.Marshal(cmd)
+	if err == nil {
+		err = d.via.publish(hearth.TopicDo(home), payload)
+	}
+	if err != nil {
+		d.o.Log.Warn("a command was not published; the gateway gets it when it connects again", "home", home, "command", cmd.ID, "err", err)
+	}
+}
+
+func (d *Downlink) reading(home, rest string, payload []byte) {
+	device, property, ok := cutLast(rest)
+	var live hearth.LiveReading
+	if !ok || hearth.ID(device).Check() != nil || json.Unmarshal(payload, &live) != nil || live.Value.IsZero() || len(live.Value.Text()) > hearth.MaxText {
+		d.o.Log.Debug("a live value that cannot be one was passed over", "home", home)
+		return
+	}
+	d.o.Reading(home, hearth.Reading{Device: hearth.ID(device), Property: property, Value: live.Value, Time: live.Time.Time})
+}
+
+// cutLast splits device/property.
+func cutLast(s string) (before, after string, ok bool) {
+	for i := len(s) - 1; i >= 0; i-- {
+		if s[i] == '/' {
+			return s[:i], s[i+1:], i > 0 && i < len(s)-1
+		}
+	}
+	return "", "", false
+}
+
+// sweep ends commands whose time is up, brings those to homes that are there which somehow were not sent, and forgets
+// old ones.
+func (d *Downlink) sweep(ctx context.Context) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		err := d.expire(ctx)
+		if n%10 == 9 {
+			err = errors.Join(err, d.deliverStranded(ctx))
+		}
+		if n%3600 == 60 {
+			err = errors.Join(err, d.forget(ctx))
+		}
+		if err != nil && ctx.Err() == nil {
+			d.o.Log.Error("sweeping the commands; it is tried again", "err", err)
+		}
+	}
+}
+
+func (d *Downlink) forget(ctx context.Context) error {
+	err := d.o.Accounts.Tx(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM commands WHERE due = 0 AND changed < $1`, d.o.Now().Add(-keep).UnixMilli())
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("forgetting old commands: %w", err)
+	}
+	return nil
+}

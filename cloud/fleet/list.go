@@ -1,0 +1,159 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"hearth"
+)
+
+// saveEvery is how much of "last seen" a kill may cost.
+const saveEvery = 30 * time.Second
+
+// Run stores what is remembered of the homes now and then, and once more when ctx ends. Where several receivers share a
+// database it also takes over what the others stored.
+func (f *Fleet) Run(ctx context.Context) error {
+	save, look := time.NewTicker(saveEvery), time.NewTicker(5*time.Second)
+	defer save.Stop()
+	defer look.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+			defer cancel()
+			return f.save(last)
+		case <-save.C:
+			err = f.save(ctx)
+		case <-look.C:
+			if f.o.Accounts.Shared() {
+				err = f.load(ctx, f.o.Now().Add(-time.Minute).UnixMilli())
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			f.o.Log.Error("the homes could not be stored or read; it is tried again", "err", err)
+		}
+	}
+}
+
+// Homes returns the view of every home, by name; only, unless empty, is the only one.
+func (f *Fleet) Homes(ctx context.Context, only string) ([]hearth.HomeView, error) {
+	homes, err := f.o.Accounts.Homes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	views, now := make([]hearth.HomeView, 0, len(homes)), f.o.Now()
+	for _, h := range homes {
+		if only == "" || h.ID == only {
+			views = append(views, f.view(h.ID, h.Name, now))
+		}
+	}
+	return views, nil
+}
+
+func (f *Fleet) view(id, name string, now time.Time) hearth.HomeView {
+	view := hearth.HomeView{ID: id, Name: name, AlertKinds: []string{}}
+	if h := f.homes[id]; h != nil {
+		view.Online, view.LastSeen, view.Backlog = h.online, h.sighting.LastSeen, h.sighting.Backlog
+		alerts := h.alerts(now)
+		view.Version, view.Alerts = h.sighting.State.Version, len(alerts)
+		for _, alert := range alerts {
+			if !slices.Contains(view.AlertKinds, alert.Kind) {
+				view.AlertKinds = append(view.AlertKinds, alert.Kind)
+			}
+		}
+	}
+	return view
+}
+
+// Details returns a home with what is wrong and what its gateway says of itself; code not_found if there is none.
+func (f *Fleet) Details(ctx context.Context, id string) (hearth.HomeDetails, error) {
+	account, err := f.o.Accounts.Home(ctx, id)
+	if err != nil {
+		return hearth.HomeDetails{}, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := f.o.Now()
+	d := hearth.HomeDetails{HomeView: f.view(account.ID, account.Name, now), AlertList: []hearth.Alert{}}
+	if h := f.homes[account.ID]; h != nil {
+		d.AlertList, d.Status = append(d.AlertList, h.alerts(now)...), h.sighting.Status
+	}
+	return d, nil
+}
+
+// alerts lists what is wrong. A dark gateway hides the rest: what it said last is no longer known to be so.
+func (h *home) alerts(now time.Time) []hearth.Alert {
+	var alerts []hearth.Alert
+	s := h.sighting
+	switch {
+	case h.dark(now):
+		alerts = append(alerts, hearth.Alert{Kind: "gateway_dark", Detail: "the gateway was last seen " + s.LastSeen.UTC().Format(hearth.TimeForm)})
+	default:
+		if s.Status != nil && !s.State.Clock.Trusted {
+			alerts = append(alerts, hearth.Alert{Kind: "clock_untrusted", Detail: "the gateway does not trust its clock yet: readings wait for it"})
+		}
+		for _, d := range s.State.Drivers {
+			if d.State != "" && d.State != "running" {
+				alerts = append(alerts, hearth.Alert{Kind: "driver_down", About: d.Name, Detail: fmt.Sprintf("the driver is %s: %s", d.State, d.Error)})
+			}
+		}
+		for _, d := range h.devices {
+			if !d.view.Reachable {
+				alerts = append(alerts, hearth.Alert{Kind: "device_silent", About: string(d.view.ID), Detail: d.view.Name + " does not answer"})
+			}
+		}
+	}
+	if gap := s.LastGap; !gap.IsZero() && now.Sub(gap.Time) < 24*time.Hour {
+		alerts = append(alerts, hearth.Alert{Kind: "gap", Detail: "readings were lost in the last day, up to " + gap.UTC().Format(hearth.TimeForm)})
+	}
+	return alerts
+}
+
+// dark reports whether a gateway that was seen before has been away too long.
+func (h *home) dark(now time.Time) bool {
+	return !h.online && !h.sighting.LastSeen.IsZero() && now.Sub(h.sighting.LastSeen.Time) > DarkAfter
+}
+
+// Devices returns a home's devices in the order of its inventory.
+func (f *Fleet) Devices(id string) []hearth.DeviceView {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	views := []hearth.DeviceView{}
+	if h := f.homes[id]; h != nil {
+		dark := h.dark(f.o.Now())
+		for _, d := range h.devices {
+			views = append(views, d.shown(dark))
+		}
+	}
+	return views
+}
+
+// Device returns one of a home's devices.
+func (f *Fleet) Device(id string, device hearth.ID) (hearth.DeviceView, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	h := f.homes[id]
+	if h == nil || h.byID[device] == nil {
+		return hearth.DeviceView{}, false
+	}
+	return h.byID[device].shown(h.dark(f.o.Now())), true
+}
+
+// Count returns how many homes are online.
+func (f *Fleet) Count() (online int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, h := range f.homes {
+		if h.online {
+			online++
+		}
+	}
+	return online
+}
+
+func unix(ns int64) time.Time { return time.Unix(0, ns).UTC() }

@@ -1,0 +1,334 @@
+// Package ingest takes data in: batches of gateways, and plain writes in InfluxDB's own forms, v1 and v2.
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+	"golang.org/x/time/rate"
+
+	"hearth"
+	"hearth/cloud/accounts"
+	"hearth/cloud/series"
+)
+
+// Limits. MB is 10⁶ bytes.
+const (
+	maxBody   = 25_000_000 // of a plain write, also unpacked
+	maxBatch  = 4 << 20    // of a batch, unpacked
+	maxActive = 4          // writes of one home at once
+	burst     = 10 * time.Second
+	chunk     = 20_000 // rows of a plain write stored at once
+
+	memory     = 256 << 20 // bytes of bodies in memory, all homes together
+	memoryWait = 5 * time.Second
+)
+
+// Options are what an Ingest is made with.
+type Options struct {
+	Store    *series.Store
+	Accounts *accounts.Accounts
+	Check    func(*http.Request, string) (hearth.Token, error) // finds the token of a secret; see api.Auth
+
+	Live func(Arrival) // is told what was stored; it must be quick
+
+	Rate    int64 // unpacked bytes a second that one home may write; 0: no limit
+	Version string
+	Now     func() time.Time // nil: time.Now
+	Log     *slog.Logger
+}
+
+// An Arrival is what one request brought, now durable.
+type Arrival struct {
+	Home     string
+	Readings []hearth.Reading // of devices; what else was written is not among them
+	Gaps     []hearth.Gap
+	Ledger   *hearth.Ledger // the gateway's account, before it knew of this; nil for a plain write
+	Rows     uint64         // of that account's backlog that are settled now
+}
+
+// Ingest serves the write paths.
+type Ingest struct {
+	o      Options
+	memory *semaphore.Weighted
+	count  Counters
+
+	mu    sync.Mutex
+	homes map[string]*quota
+}
+
+// A quota is one home's share of the receiver.
+type quota struct {
+	limiter *rate.Limiter
+	active  int
+}
+
+// New returns an Ingest.
+func New(o Options) *Ingest {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Ingest{o: o, memory: semaphore.NewWeighted(memory), homes: map[string]*quota{}}
+}
+
+// Counters returns what it has done so far.
+func (in *Ingest) Counters() *Counters { return &in.count }
+
+// WriteV1 serves POST /write.
+func (in *Ingest) WriteV1(w http.ResponseWriter, r *http.Request) { in.serve(w, r, formV1, "db") }
+
+// WriteV2 serves POST /api/v2/write: plain writes, and batches where the headers of the batch protocol are given.
+func (in *Ingest) WriteV2(w http.ResponseWriter, r *http.Request) { in.serve(w, r, formV2, "bucket") }
+
+func (in *Ingest) serve(w http.ResponseWriter, r *http.Request, form form, bucket string) {
+	home, refused := in.admit(r, bucket)
+	if refused != nil {
+		form.fail(w, refused)
+		return
+	}
+	batch, ledger, err := headers(r.Header)
+	if err != nil {
+		form.fail(w, refuse(http.StatusBadRequest, "invalid", "%v", err))
+		return
+	}
+	done, refused := in.begin(home)
+	if refused != nil {
+		in.count.Throttled.Add(1)
+		form.fail(w, refused)
+		return
+	}
+	defer done()
+	limit := int64(maxBody)
+	if batch != nil {
+		limit = maxBatch
+	}
+	body, release, refused := in.body(w, r, limit)
+	defer release()
+	if refused != nil {
+		form.fail(w, refused)
+		return
+	}
+	if refused := in.pace(home, len(body)); refused != nil {
+		in.count.Throttled.Add(1)
+		form.fail(w, refused)
+		return
+	}
+	p := &parser{home: home, precision: r.URL.Query().Get("precision"), now: in.o.Now()}
+	if batch != nil {
+		in.storeBatch(w, p, body, batch, ledger)
+		return
+	}
+	in.storePlain(w, p, body, form)
+}
+
+// headers reads those of the batch protocol: none of them, or both and well formed.
+func headers(h http.Header) (*hearth.BatchID, *hearth.Ledger, error) {
+	id, account := h.Values(hearth.HeaderBatch), h.Values(hearth.HeaderLedger)
+	if len(id) == 0 && len(account) == 0 {
+		return nil, nil, nil
+	}
+	if len(id) != 1 || len(account) != 1 {
+		return nil, nil, fmt.Errorf("a batch has one header %s and one %s", hearth.HeaderBatch, hearth.HeaderLedger)
+	}
+	batch, err := hearth.ParseBatchID(id[0])
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s %w", hearth.HeaderBatch, err)
+	}
+	if batch.Seq == 0 {
+		return nil, nil, fmt.Errorf("%s %s: seq counts from 1", hearth.HeaderBatch, batch)
+	}
+	ledger, err := hearth.ParseLedger(account[0])
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", hearth.HeaderLedger, err)
+	}
+	return &batch, &ledger, nil
+}
+
+func (in *Ingest) storeBatch(w http.ResponseWriter, p *parser, body []byte, batch *hearth.BatchID, ledger *hearth.Ledger) {
+	if refused := p.parse(body, nil); refused != nil {
+		formV2.fail(w, refused)
+		return
+	}
+	outcome, refused := in.store(p, series.Write{Home: p.home, Points: p.points, Gaps: p.gaps, Batch: batch, Ledger: ledger, Bad: p.badRows})
+	if refused != nil {
+		formV2.fail(w, refused)
+		return
+	}
+	w.Header().Set(hearth.HeaderDurable, outcome.Durable.String())
+	if outcome.Ahead {
+		in.count.Ahead.Add(1)
+		formV2.fail(w, refuse(http.StatusConflict, "conflict", "batch %s is beyond the next one: go on after %s", batch, outcome.Durable))
+		return
+	}
+	if outcome.Bad > 0 {
+		w.Header().Set(hearth.HeaderRejected, fmt.Sprint(outcome.Bad))
+	}
+	w.WriteHeader(http.StatusNoContent)
+	arrival := Arrival{Home: p.home, Ledger: ledger, Rows: uint64(len(p.points)) + p.badRows}
+	if outcome.Duplicate {
+		in.count.Duplicates.Add(1)
+		in.o.Live(arrival)
+		return
+	}
+	if outcome.Bad > 0 {
+		in.count.Bad.Add(outcome.Bad)
+		in.o.Log.Warn("rows of a batch were refused", "home", p.home, "batch", batch.String(), "rows", outcome.Bad, "first", p.bad[0])
+	}
+	arrival.Readings, arrival.Gaps = p.readings, p.gaps
+	in.stored(arrival, uint64(len(p.points))-outcome.Refused)
+}
+
+// storePlain stores in pieces, so that a large body costs little memory; each piece is durable when the next begins.
+func (in *Ingest) storePlain(w http.ResponseWriter, p *parser, body []byte, form form) {
+	badSoFar := uint64(0)
+	refused := p.parse(body, func() *refusal {
+		if len(p.points) == 0 && len(p.gaps) == 0 && p.badRows == badSoFar {
+			return nil
+		}
+		rows := uint64(len(p.points))
+		outcome, refused := in.store(p, series.Write{Home: p.home, Points: p.points, Gaps: p.gaps, Bad: p.badRows - badSoFar})
+		if refused != nil {
+			return refused
+		}
+		p.badRows += outcome.Refused
+		in.stored(Arrival{Home: p.home, Readings: p.readings, Gaps: p.gaps}, rows-outcome.Refused)
+		badSoFar = p.badRows
+		p.points, p.gaps, p.readings = nil, nil, nil // the store and the fleet may keep what they were given
+		return nil
+	})
+	switch {
+	case refused != nil:
+		form.fail(w, refused)
+	case p.badRows > 0:
+		in.count.Bad.Add(p.badRows)
+		in.o.Log.Warn("lines of a write were refused", "home", p.home, "rows", p.badRows, "first", p.bad[0])
+		form.partial(w, p.goodLines, p.bad)
+	default:
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+// store writes; rows that the store takes no more series for are named with the parser's bad ones.
+func (in *Ingest) store(p *parser, w series.Write) (series.Outcome, *refusal) {
+	outcome, err := in.o.Store.Write(w)
+	switch {
+	case errors.Is(err, &hearth.Error{Code: hearth.CodeBusy}):
+		p.bad = append(p.bad, err.Error())
+	case err != nil:
+		return outcome, in.storeFailed(p.home, err)
+	case outcome.Refused > 0:
+		p.bad = append(p.bad, fmt.Sprintf("%d rows have a value that cannot be stored", outcome.Refused))
+	}
+	return outcome, nil
+}
+
+func (in *Ingest) stored(a Arrival, rows uint64) {
+	in.count.Rows.Add(rows)
+	in.count.Writes.Add(1)
+	in.o.Live(a)
+}
+
+// storeFailed tells the log what it was, and the client only that it is temporary: data must wait, not be thrown away.
+func (in *Ingest) storeFailed(home string, err error) *refusal {
+	in.count.Failed.Add(1)
+	in.o.Log.Error("a write could not be stored", "home", home, "err", err)
+	return later(refuse(http.StatusServiceUnavailable, "unavailable", "it could not be stored: try again later"), 5*time.Second)
+}
+
+// begin takes one of the home's places.
+func (in *Ingest) begin(home string) (done func(), refused *refusal) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	q := in.homes[home]
+	if q == nil {
+		q = &quota{limiter: rate.NewLimiter(rate.Inf, 0)}
+		if in.o.Rate > 0 {
+			q.limiter = rate.NewLimiter(rate.Limit(in.o.Rate), int(in.o.Rate)*int(burst/time.Second))
+		}
+		in.homes[home] = q
+	}
+	if q.active >= maxActive {
+		return nil, later(refuse(http.StatusTooManyRequests, "too many requests", "this home has %d writes under way already", maxActive), time.Second)
+	}
+	q.active++
+	return func() {
+		in.mu.Lock()
+		defer in.mu.Unlock()
+		q.active--
+	}, nil
+}
+
+// pace holds a home to its rate. What it sent is thrown away unparsed, so being early costs it a little traffic only.
+func (in *Ingest) pace(home string, n int) *refusal {
+	in.mu.Lock()
+	limiter := in.homes[home].limiter
+	in.mu.Unlock()
+	if limiter.Limit() == rate.Inf {
+		return nil
+	}
+	now := in.o.Now()
+	reservation := limiter.ReserveN(now, min(n, limiter.Burst()))
+	wait := reservation.DelayFrom(now)
+	if wait == 0 {
+		return nil
+	}
+	reservation.CancelAt(now)
+	return later(refuse(http.StatusTooManyRequests, "too many requests", "this home writes more than %d bytes a second", in.o.Rate), wait)
+}
+
+// admit finds out which home a request writes to.
+func (in *Ingest) admit(r *http.Request, bucket string) (string, *refusal) {
+	token, refused := in.identify(r)
+	if refused != nil {
+		return "", refused
+	}
+	if !token.Scope.Allows(hearth.ScopeWrite) {
+		return "", refuse(http.StatusForbidden, "forbidden", "the token %s may not write: it has scope %s", token.Name, token.Scope)
+	}
+	if token.Home != "" {
+		return token.Home, nil
+	}
+	name := r.URL.Query().Get(bucket)
+	if name == "" {
+		return "", refuse(http.StatusBadRequest, "invalid", "the token %s belongs to no home: name one in %s=, by id or name", token.Name, bucket)
+	}
+	home, err := in.o.Accounts.Home(r.Context(), name)
+	switch {
+	case errors.Is(err, &hearth.Error{Code: hearth.CodeNotFound}):
+		return "", refuse(http.StatusBadRequest, "invalid", "%s=%s is no home's id or name", bucket, clip(name))
+	case err != nil:
+		return "", in.storeFailed(clip(name), err)
+	}
+	return home.ID, nil
+}
+
+func (in *Ingest) identify(r *http.Request) (hearth.Token, *refusal) {
+	secret, refused := secretOf(r)
+	if refused != nil {
+		return hearth.Token{}, refused
+	}
+	token, err := in.o.Check(r, secret)
+	switch {
+	case err == nil:
+		return token, nil
+	case hearth.ErrorOf(err).Code == hearth.CodeBusy:
+		return hearth.Token{}, later(refuse(http.StatusTooManyRequests, "too many requests", "%v", err), time.Minute)
+	}
+	return hearth.Token{}, refuse(http.StatusUnauthorized, "unauthorized", "unauthorized access")
+}
+
+// acquire waits a little for room in memory.
+func (in *Ingest) acquire(ctx context.Context, n int64) *refusal {
+	ctx, cancel := context.WithTimeout(ctx, memoryWait)
+	defer cancel()
+	if err := in.memory.Acquire(ctx, n); err != nil {
+		return later(refuse(http.StatusServiceUnavailable, "unavailable", "too many writes at once: try again later"), 2*time.Second)
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+package ingest
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"hearth"
+)
+
+func TestSeriesKeys(t *testing.T) {
+	for line, want := range map[string]string{
+		`cpu v=1`:                              `cpu`,
+		`cpu,b=2,a=1 v=1`:                      `cpu,a=1,b=2`,
+		`c\,pu\ x,a\=b=c\,d v=1`:               `c\,pu\ x,a\=b=c\,d`,
+		`hearth,device=radio:1 v=1`:            `hearth,device=radio:1`,
+		`hearth,home=Cabin,device=radio:1 v=1`: `hearth,device=radio:1`,
+		`cpu,home=Cabin v=1`:                   `cpu,home=Cabin`,
+	} {
+		p := &parser{now: time.Now()}
+		if refused := p.parse([]byte(line), nil); refused != nil || len(p.points) != 1 || p.points[0].Series != want {
+			t.Errorf("%s: %+v, bad %q, %v; want %s", line, p.points, p.bad, refused, want)
+		}
+	}
+}
+
+func TestRowsOf(t *testing.T) {
+	for line, want := range map[string]uint64{
+		"": 1, "nonsense": 1, "cpu v=": 1, "cpu a=1,b=NaN,c=3 12": 3, `cpu,t=1 a="x=y, z=",b=x`: 2,
+		`hearth,device=a:1 clock="repaired",a=NaN,b=1 1`: 2, `cpu\ x,a=b v=1x`: 1,
+	} {
+		if got := rowsOf([]byte(line)); got != want {
+			t.Errorf("rowsOf(%q) = %d, want %d", line, got, want)
+		}
+	}
+}
+
+func TestBadGaps(t *testing.T) {
+	for _, line := range []string{
+		`hearth_gap count=-1,reason="cap",to=2000 1000`, `hearth_gap count=1,reason="cap",to=500 1000`, `hearth_gap count=1,to=2000 1000`,
+		`hearth_gap count=1,reason="` + strings.Repeat("x", 65) + `",to=2000 1000`,
+	} {
+		p := &parser{precision: "ms", now: time.Now()}
+		if refused := p.parse([]byte(line), nil); refused != nil || len(p.gaps) != 0 || p.badRows == 0 {
+			t.Errorf("%s: %+v, %d bad, %v", line, p.gaps, p.badRows, refused)
+		}
+	}
+}
+
+// Whatever comes, each line is stored whole or refused, and what is stored keeps to the limits.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("hearth,device=radio:1 temperature=21.5,humidity=40 1732300000123\nhearth_gap count=1,reason=\"cap\",to=2 1"), "ms")
+	f.Add([]byte("cpu,b=2,a=1 v=1i,w=\"x\\\"y\" \n#c\nbad\ncpu v=NaN\n"), "")
+	f.Add([]byte("hearth,device=a:1,device=b:1 x=1\nhearth Y=t\n\xff\xfe v=\"\x00\"\n"), "h")
+	f.Fuzz(func(t *testing.T, body []byte, precision string) {
+		p := &parser{precision: precision, now: time.Unix(1795000000, 0)}
+		if refused := p.parse(body, nil); refused != nil {
+			if len(p.points) > 0 {
+				t.Fatalf("refused %v with %d points", refused, len(p.points))
+			}
+			return
+		}
+		if (p.badRows == 0) != (len(p.bad) == 0) || len(p.bad) > maxNamed {
+			t.Fatalf("%d bad rows, %d named", p.badRows, len(p.bad))
+		}
+		for _, point := range p.points {
+			if point.Value.IsZero() || point.Field == "" || point.Series == "" || len(point.Series) > maxSeries || len(point.Value.Text()) > hearth.MaxText {
+				t.Fatalf("%+v is stored", point)
+			}
+		}
+		for _, r := range p.readings {
+			if r.Device.Check() != nil || (hearth.Property{Name: r.Property, Kind: r.Value.Kind()}).Check() != nil {
+				t.Fatalf("%+v is a reading", r)
+			}
+		}
+	})
+}
+
+func FuzzHeaders(f *testing.F) {
+	f.Add("e/1", "produced=1,dropped=0,backlog=1,durable=0")
+	f.Add("e/", ",,,=")
+	f.Fuzz(func(t *testing.T, id, account string) {
+		batch, ledger, err := headers(http.Header{hearth.HeaderBatch: {id}, hearth.HeaderLedger: {account}})
+		if err != nil {
+			return
+		}
+		if batch.Seq == 0 || batch.Epoch == "" || ledger == nil {
+			t.Fatalf("%q, %q give %+v, %+v", id, account, batch, ledger)
+		}
+		if again, err := hearth.ParseBatchID(batch.String()); err != nil || again != *batch {
+			t.Fatalf("%v reads as %v, %v", batch, again, err)
+		}
+	})
+}

@@ -1,0 +1,171 @@
+package web
+
+import (
+	"net/http"
+	"slices"
+
+	"hearth"
+	"hearth/api"
+	"hearth/cloud/series"
+)
+
+// table is the receiver's interface: the routes and the OpenAPI document are both made from it. InfluxDB's paths, MQTT
+// and the pages are not in it: others have written down what they are.
+func (w *Web) table() api.Table {
+	return api.Table{
+		Title: "Hearth receiver", Version: w.o.Version, Summary: "Homes, their devices, commands, history and live events",
+		Routes: slices.Concat(w.homeRoutes(), w.gatewayRoutes(), w.deviceRoutes(), w.commandRoutes(), w.watchRoutes()),
+	}
+}
+
+func (w *Web) homeRoutes() []api.Route {
+	return []api.Route{
+		{
+			Method: "GET", Path: "/api/v1/homes", ID: "listHomes", Scope: hearth.ScopeRead,
+			Summary:  "The homes that the token sees, by name, and how they are",
+			Response: []hearth.HomeView{}, Handler: w.listHomes,
+		},
+		{
+			Method: "POST", Path: "/api/v1/homes", ID: "addHome", Scope: hearth.ScopeAdmin,
+			Summary: "Make a home and the code that its gateway joins with; the code is shown this once",
+			Request: addHome{}, Response: addedHome{}, Statuses: []int{http.StatusCreated},
+			Problems: []string{hearth.CodeConflict, hearth.CodeBadValue}, Handler: w.addHome,
+		},
+		{
+			Method: "GET", Path: "/api/v1/homes/{home}", ID: "getHome", Scope: hearth.ScopeRead,
+			Summary:  "One home, what is wrong with it, and its gateway's status",
+			Response: hearth.HomeDetails{}, Problems: []string{hearth.CodeNotFound}, Handler: w.getHome,
+		},
+		{
+			Method: "POST", Path: "/api/v1/claim", ID: "claimHome",
+			Summary: "Trade a claim code for the token of the home's gateway; a code works once, for a day",
+			Request: claimCode{}, Response: hearth.Claim{}, Problems: []string{hearth.CodeNotFound, hearth.CodeBusy}, Handler: w.claim,
+		},
+		{
+			Method: "GET", Path: "/api/v1/whoami", ID: "whoAmI",
+			Summary:  "What the token is, of any scope, and where its gateway finds the broker",
+			Response: hearth.Whoami{}, Problems: []string{hearth.CodeUnknownToken}, Handler: w.whoami,
+		},
+		{
+			Method: "GET", Path: "/api/v1/openapi.json", ID: "getDocument", Scope: hearth.ScopeRead,
+			Summary: "This document", Response: map[string]any{}, Handler: w.getDocument,
+		},
+		{
+			Method: "GET", Path: "/healthz", ID: "checkHealth",
+			Summary: "Whether the receiver serves and its database answers", Response: health{}, Handler: w.healthz,
+		},
+	}
+}
+
+func (w *Web) gatewayRoutes() []api.Route {
+	return []api.Route{
+		{
+			Method: "PUT", Path: "/api/v1/homes/{home}/devices", ID: "putDevices", Scope: hearth.ScopeWrite,
+			Summary: "The gateway's whole inventory, sent when it changes",
+			Request: []hearth.DeviceView{}, Problems: []string{hearth.CodeNotFound, hearth.CodeBadValue}, Handler: w.putDevices,
+		},
+		{
+			Method: "GET", Path: "/api/v1/homes/{home}/sync", ID: "getSync",
+			Summary:  "Up to which batch everything is on the receiver's disk; any token of the home may ask",
+			Response: hearth.Sync{}, Problems: []string{hearth.CodeUnknownToken, hearth.CodeNotFound}, Handler: w.sync,
+		},
+		{
+			Method: "GET", Path: "/api/v1/homes/{home}/ledger", ID: "getLedger", Scope: hearth.ScopeRead,
+			Summary:  "The home's account, in rows: in total, and by hour what changed",
+			Query:    span(),
+			Response: series.LedgerReport{}, Problems: []string{hearth.CodeNotFound, api.CodeBadRequest}, Handler: w.ledger,
+		},
+	}
+}
+
+func (w *Web) deviceRoutes() []api.Route {
+	return []api.Route{
+		{
+			Method: "GET", Path: "/api/v1/homes/{home}/devices", ID: "listDevices", Scope: hearth.ScopeRead,
+			Summary:  "All devices of the home with their last values",
+			Response: []hearth.DeviceView{}, Problems: []string{hearth.CodeNotFound}, Handler: w.listDevices,
+		},
+		{
+			Method: "GET", Path: "/api/v1/homes/{home}/devices/{id}", ID: "getDevice", Scope: hearth.ScopeRead,
+			Summary:  "One device with its last values",
+			Response: hearth.DeviceView{}, Problems: []string{hearth.CodeNoDevice}, Handler: w.getDevice,
+		},
+		{
+			Method: "PUT", Path: "/api/v1/homes/{home}/devices/{id}/properties/{name}", ID: "setProperty", Scope: hearth.ScopeControl,
+			Summary: "Set one property and wait for what becomes of it; the status tells the final state, and a record is the answer whenever there is one",
+			Query:   []api.Param{{Name: "wait", Summary: "how long to wait for a final state, at most 60s; 0 answers 202 at once"}},
+			Request: setValue{}, Response: hearth.Record{}, Handler: w.setProperty,
+			Statuses: []int{http.StatusOK, http.StatusAccepted, http.StatusUnprocessableEntity, http.StatusConflict, http.StatusBadGateway, http.StatusGatewayTimeout},
+			Problems: []string{hearth.CodeNoDevice},
+		},
+	}
+}
+
+func (w *Web) commandRoutes() []api.Route {
+	return []api.Route{
+		{
+			Method: "POST", Path: "/api/v1/homes/{home}/commands", ID: "giveCommand", Scope: hearth.ScopeControl,
+			Summary: "Set one or several properties of a device at once; 202 and the record, or 200 once it is final",
+			Query:   []api.Param{{Name: "wait", Summary: "how long to wait for a final state, at most 60s; without it the answer comes at once"}},
+			Request: giveCommand{}, Response: hearth.Record{}, Handler: w.giveCommand,
+			Statuses: []int{http.StatusAccepted, http.StatusOK},
+			Problems: []string{hearth.CodeNoDevice, hearth.CodeConflict, hearth.CodeBadValue},
+		},
+		{
+			Method: "GET", Path: "/api/v1/homes/{home}/commands", ID: "listCommands",
+			Summary: "The last commands, newest first, at most 1000; with after= (scope gateway) those that the gateway has not answered finally, in order, with their number n",
+			Query: []api.Param{
+				{Name: "device", Summary: "only of this device"},
+				{Name: "state", Summary: "only in this state", Options: stateNames()},
+				{Name: "after", Summary: "for the gateway: only after this number; asking for them marks them sent", Type: "integer"},
+			},
+			Response: []hearth.Numbered{}, Problems: []string{hearth.CodeUnknownToken, hearth.CodeDenied, hearth.CodeNotFound, api.CodeBadRequest}, Handler: w.listCommands,
+		},
+		{
+			Method: "GET", Path: "/api/v1/homes/{home}/commands/{id}", ID: "getCommand", Scope: hearth.ScopeRead,
+			Summary:  "One command and what became of it",
+			Query:    []api.Param{{Name: "wait", Summary: "how long to wait for a final state, at most 60s"}},
+			Response: hearth.Record{}, Problems: []string{hearth.CodeNotFound, api.CodeBadRequest}, Handler: w.getCommand,
+		},
+	}
+}
+
+func (w *Web) watchRoutes() []api.Route {
+	return []api.Route{
+		{
+			Method: "GET", Path: "/api/v1/homes/{home}/history", ID: "getHistory", Scope: hearth.ScopeRead,
+			Summary: "One property over time, with the gaps in it: [unix_ms, min, mean, max, count]",
+			Query: slices.Concat([]api.Param{
+				{Name: "device", Summary: "whose property"},
+				{Name: "property", Summary: "its name"},
+				{Name: "series", Summary: "instead of device=, for what is no device's: measurement,tag=value,… as in line protocol, tags sorted"},
+				{Name: "field", Summary: "with series=: the field's name"},
+			}, span(), []api.Param{{Name: "points", Summary: "at most so many rows", Type: "integer"}}),
+			Response: hearth.History{}, Problems: []string{api.CodeBadRequest, hearth.CodeNotFound, hearth.CodeNoDevice}, Handler: w.history,
+		},
+		{
+			Method: "GET", Path: "/api/v1/homes/{home}/events", ID: "watchEvents", Scope: hearth.ScopeRead,
+			Summary: "Server-sent events device, reading, command and status; Last-Event-ID resumes, an unknown one begins with an event snapshot and all devices",
+			Query: []api.Param{
+				{Name: "device", Summary: "only of this device"},
+				{Name: "snapshot", Summary: "1 begins with an event snapshot and all devices", Options: []string{"1"}},
+			},
+			Media: "text/event-stream", Problems: []string{hearth.CodeNotFound}, Handler: w.events,
+		},
+	}
+}
+
+func span() []api.Param {
+	return []api.Param{
+		{Name: "from", Summary: "RFC 3339 or unix milliseconds, inclusive; without it a day before to"},
+		{Name: "to", Summary: "RFC 3339 or unix milliseconds, exclusive; without it now"},
+	}
+}
+
+func stateNames() []string {
+	names := make([]string, len(hearth.States))
+	for i, s := range hearth.States {
+		names[i] = string(s)
+	}
+	return names
+}

@@ -1,0 +1,181 @@
+// Package web is the receiver's HTTP: the REST interface, live events, InfluxDB's paths, and the pages.
+package web
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"hearth"
+	"hearth/api"
+	"hearth/cloud/accounts"
+	"hearth/cloud/series"
+)
+
+// CookieName is the receiver's session cookie. A gateway's has another name: cookies do not know ports.
+const CookieName = "hearth_cloud"
+
+// Fleet is what is known of the homes.
+type Fleet interface {
+	Homes(ctx context.Context, only string) ([]hearth.HomeView, error)
+	Details(ctx context.Context, home string) (hearth.HomeDetails, error)
+	Devices(home string) []hearth.DeviceView
+	Put(ctx context.Context, home string, devices []hearth.DeviceView) error
+}
+
+// Commands are the homes' commands. Wait returns a command when it is final, or as it is when ctx ends.
+type Commands interface {
+	Do(ctx context.Context, home string, cmd hearth.Command) (hearth.Record, error)
+	Wait(ctx context.Context, home, id string) (hearth.Record, error)
+	Commands(ctx context.Context, home string, device hearth.ID, state hearth.State) ([]hearth.Record, error)
+	After(ctx context.Context, home string, after uint64) ([]hearth.Numbered, error)
+}
+
+// Influx are InfluxDB's own paths.
+type Influx struct {
+	WriteV1, WriteV2, Query, Ping, Health http.HandlerFunc
+}
+
+// Options are what a Web is made of.
+type Options struct {
+	Accounts *accounts.Accounts
+	Series   *series.Store
+	Fleet    Fleet
+	Commands Commands
+	Influx   Influx
+	MQTT     http.Handler // MQTT over WebSocket; nil where gateways use another broker
+	Broker   string       // that broker's address, as gateways reach it; "" for this receiver's own
+
+	Auth        *api.Auth
+	Metrics     func(*api.Metrics) // samples
+	OpenMetrics bool               // /metrics needs no token
+	Version     string
+	Now         func() time.Time // nil: time.Now
+	Log         *slog.Logger
+}
+
+// A Web serves the receiver's HTTP. It answers as soon as it is made; Close ends the live streams.
+type Web struct {
+	o        Options
+	hubs     *hubs
+	claims   *api.Throttle
+	handler  http.Handler
+	document []byte // OpenAPI
+}
+
+// New returns a Web.
+func New(o Options) *Web {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	w := &Web{o: o, hubs: newHubs(o.Now), claims: api.NewThrottle(claimTries, time.Minute, o.Now)}
+	w.handler = w.timed(api.Guard(o.Log, w.routes()))
+	return w
+}
+
+// ServeHTTP implements http.Handler.
+func (w *Web) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/mqtt" && w.o.MQTT != nil {
+		w.o.MQTT.ServeHTTP(rw, r) // it takes the connection over, which nothing around it must hinder
+		return
+	}
+	w.handler.ServeHTTP(rw, r)
+}
+
+// Publish tells those who watch a home of something that happened; see package api for the kinds. It never blocks.
+func (w *Web) Publish(home, kind string, body any) { w.hubs.publish(home, kind, body) }
+
+// Close ends all live streams and refuses new ones: a server that shuts down waits for them.
+func (w *Web) Close() { w.hubs.close() }
+
+// routes puts the table, InfluxDB's paths and the pages onto one router.
+func (w *Web) routes() http.Handler {
+	mux := http.NewServeMux()
+	table := w.table()
+	w.document = table.Document()
+	table.Mount(mux, w.o.Auth)
+	metrics := api.ServeMetrics(w.o.Metrics)
+	if !w.o.OpenMetrics {
+		metrics = w.o.Auth.Need(hearth.ScopeRead, unbound(metrics))
+	}
+	mux.Handle("GET /metrics", metrics)
+	mux.Handle("POST /write", w.o.Influx.WriteV1)
+	mux.Handle("POST /api/v2/write", w.o.Influx.WriteV2)
+	mux.Handle("GET /query", w.o.Influx.Query)
+	mux.Handle("POST /query", w.o.Influx.Query)
+	mux.Handle("GET /ping", w.o.Influx.Ping)
+	mux.Handle("GET /health", w.o.Influx.Health)
+	mux.Handle("GET /problems/", api.Problems())
+	mux.Handle("GET /openapi.json", http.RedirectHandler("/api/v1/openapi.json", http.StatusPermanentRedirect))
+	w.mountPages(mux)
+	return api.Routed(mux)
+}
+
+// unbound lets only tokens through that are not bound to one home: what is behind it tells of all of them.
+func unbound(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if token := api.TokenOf(r.Context()); token.Home != "" {
+			api.Fail(rw, r, hearth.Errorf(hearth.CodeDenied, "the token %s sees one home only, and this tells of all of them", token.Name))
+			return
+		}
+		next.ServeHTTP(rw, r)
+	})
+}
+
+// timed gives every answer the receiver's clock, as late as can be: a gateway without one of its own goes by it.
+func (w *Web) timed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(&timedWriter{ResponseWriter: rw, now: w.o.Now}, r)
+	})
+}
+
+type timedWriter struct {
+	http.ResponseWriter
+	now     func() time.Time
+	started bool
+}
+
+func (w *timedWriter) WriteHeader(status int) {
+	if !w.started && status >= 200 {
+		w.started = true
+		w.Header().Set(hearth.HeaderTime, strconv.FormatInt(w.now().UnixMilli(), 10))
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *timedWriter) Write(b []byte) (int, error) {
+	if !w.started {
+		w.WriteHeader(http.StatusOK)
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController through.
+func (w *timedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// ClientAddress is who is asking, for throttles: the connection's address, or what a proxy on this machine says it is.
+func ClientAddress(r *http.Request) string {
+	address := api.RemoteAddress(r)
+	peer, _, err := net.SplitHostPort(r.RemoteAddr)
+	ip, parseErr := netip.ParseAddr(peer)
+	if err != nil || parseErr != nil || !ip.IsLoopback() {
+		return address
+	}
+	forwarded := r.Header.Values("X-Forwarded-For")
+	if len(forwarded) == 0 {
+		return address
+	}
+	all := strings.Split(forwarded[len(forwarded)-1], ",")
+	last, err := netip.ParseAddr(strings.TrimSpace(all[len(all)-1]))
+	if err != nil {
+		return address
+	}
+	copied := *r
+	copied.RemoteAddr = netip.AddrPortFrom(last, 0).String()
+	return api.RemoteAddress(&copied)
+}
