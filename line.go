@@ -20,7 +20,7 @@ const (
 	Measurement    = "hearth"
 	GapMeasurement = "hearth_gap"
 	ClockField     = "clock"
-	clockRepaired  = "repaired"
+	ClockRepaired  = "repaired" // the only value of ClockField
 )
 
 var tagEscapes = strings.NewReplacer(",", `\,`, "=", `\=`, " ", `\ `)
@@ -40,7 +40,7 @@ func AppendLines(dst []byte, readings []Reading, home string) ([]byte, error) {
 			enc.AddTag("home", home)
 		}
 		if first.Repaired {
-			enc.AddField(ClockField, lineprotocol.MustNewValue(clockRepaired))
+			enc.AddField(ClockField, lineprotocol.MustNewValue(ClockRepaired))
 		}
 		for ; i < len(readings) && sameLine(first, readings[i]); i++ {
 			if v, ok := lineprotocol.NewValue(readings[i].Value.any()); ok {
@@ -217,7 +217,7 @@ func (l *Line) Readings(dst []Reading) []Reading {
 	device, at, repaired := ID(l.Tag("device")), time.Unix(0, l.Time).UTC(), false
 	for _, f := range l.Fields {
 		if string(f.Key) == ClockField {
-			repaired = f.Value.text == clockRepaired
+			repaired = f.Value.text == ClockRepaired
 			continue
 		}
 		dst = append(dst, Reading{Device: device, Property: string(f.Key), Value: f.Value, Time: at})

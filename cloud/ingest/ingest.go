@@ -170,7 +170,7 @@ func (in *Ingest) storeBatch(w http.ResponseWriter, p *parser, body []byte, batc
 		w.Header().Set(hearth.HeaderRejected, fmt.Sprint(outcome.Bad))
 	}
 	w.WriteHeader(http.StatusNoContent)
-	arrival := Arrival{Home: p.home, Ledger: ledger, Rows: uint64(len(p.points)) + p.badRows}
+	arrival := Arrival{Home: p.home, Ledger: ledger, Rows: p.rows() + p.badRows}
 	if outcome.Duplicate {
 		in.count.Duplicates.Add(1)
 		in.o.Live(arrival)
@@ -181,7 +181,7 @@ func (in *Ingest) storeBatch(w http.ResponseWriter, p *parser, body []byte, batc
 		in.o.Log.Warn("rows of a batch were refused", "home", p.home, "batch", batch.String(), "rows", outcome.Bad, "first", p.bad[0])
 	}
 	arrival.Readings, arrival.Gaps = p.readings, p.gaps
-	in.stored(arrival, uint64(len(p.points))-outcome.Refused)
+	in.stored(arrival, p.rows()-outcome.Refused)
 }
 
 // storePlain stores in pieces, so that a large body costs little memory; each piece is durable when the next begins.
@@ -191,7 +191,7 @@ func (in *Ingest) storePlain(w http.ResponseWriter, p *parser, body []byte, form
 		if len(p.points) == 0 && len(p.gaps) == 0 && p.badRows == badSoFar {
 			return nil
 		}
-		rows := uint64(len(p.points))
+		rows := p.rows()
 		outcome, refused := in.store(p, series.Write{Home: p.home, Points: p.points, Gaps: p.gaps, Bad: p.badRows - badSoFar})
 		if refused != nil {
 			return refused
@@ -199,7 +199,7 @@ func (in *Ingest) storePlain(w http.ResponseWriter, p *parser, body []byte, form
 		p.badRows += outcome.Refused
 		in.stored(Arrival{Home: p.home, Readings: p.readings, Gaps: p.gaps}, rows-outcome.Refused)
 		badSoFar = p.badRows
-		p.points, p.gaps, p.readings = nil, nil, nil // the store and the fleet may keep what they were given
+		p.points, p.gaps, p.readings, p.marks = nil, nil, nil, 0 // the store and the fleet may keep what they were given
 		return nil
 	})
 	switch {

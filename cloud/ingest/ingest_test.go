@@ -58,8 +58,8 @@ func TestBatches(t *testing.T) {
 	if n := r.points(r.home.ID, "hearth,device=radio:1", "temperature"); n != 5 {
 		t.Errorf("%d temperatures are stored, want 5", n)
 	}
-	if n := r.points(r.home.ID, "hearth,device=radio:1", "clock"); n != 0 {
-		t.Errorf("the mark of a repaired time is stored")
+	if n := r.points(r.home.ID, "hearth,device=radio:1", "clock"); n != 1 {
+		t.Errorf("the mark of a repaired time is not stored")
 	}
 	if got := r.arrivals[0]; len(got.Readings) != 2 || got.Ledger == nil || got.Rows != 2 || got.Home != r.home.ID {
 		t.Errorf("the first arrival is %+v", got)

@@ -30,6 +30,7 @@ type parser struct {
 	points    []series.Point
 	gaps      []hearth.Gap
 	readings  []hearth.Reading // the points that are Hearth's own
+	marks     int              // points that mark a repaired time, and are no rows
 	goodLines int
 	badRows   uint64
 	bad       []string // what the first bad lines were, for the answer
@@ -83,6 +84,9 @@ func (p *parser) refuse(rows uint64, why string) {
 	}
 }
 
+// rows is how many of the points are rows.
+func (p *parser) rows() uint64 { return uint64(len(p.points) - p.marks) }
+
 // rows counts what a line holds; the mark of a repaired time is no row.
 func rows(l *hearth.Line) int {
 	n := 0
@@ -117,6 +121,10 @@ func (p *parser) add(l *hearth.Line) error {
 	}
 	for _, f := range l.Fields {
 		if isMark(l, f) {
+			if f.Value.Text() == hearth.ClockRepaired {
+				p.points = append(p.points, series.Point{Series: p.series, Field: hearth.ClockField, Time: l.Time, Value: f.Value})
+				p.marks++
+			}
 			continue
 		}
 		name := p.names[string(f.Key)]

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"hearth"
 )
 
 // scratch is room that Writes use in turn.
@@ -24,6 +26,21 @@ func (s *Store) giveBack(x *scratch) {
 	}
 }
 
+// rows is 1, but for the mark of a repaired time, which is stored like a point and counted as nothing.
+func (p *Point) rows() int {
+	if p.Field == hearth.ClockField && strings.HasPrefix(p.Series, hearth.Measurement+",") {
+		return 0
+	}
+	return 1
+}
+
+func rowsOf(points []Point) (rows int) {
+	for i := range points {
+		rows += points[i].rows()
+	}
+	return rows
+}
+
 // blocks puts the points into one block per day, and new series into the table. It returns how many points it refused,
 // and whether one of them because the home has too many series.
 func (s *Store) blocks(h *home, c *change, x *scratch, points []Point) (refused int, excess bool, err error) {
@@ -34,7 +51,7 @@ func (s *Store) blocks(h *home, c *change, x *scratch, points []Point) (refused 
 			return 0, false, err
 		}
 		if o == nil {
-			refused++
+			refused += points[i].rows()
 			excess = excess || full
 		} else if o.fresh++; o.fresh == 1 {
 			x.groups = append(x.groups, o)

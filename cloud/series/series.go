@@ -38,7 +38,7 @@ type Point struct {
 }
 
 // A Write is what one request brings for one home. Batch and Ledger are those of the batch protocol; without Batch it
-// is a plain write.
+// is a plain write. Each point is a row, but for the mark of a repaired time (the field clock of measurement hearth).
 type Write struct {
 	Home   string
 	Points []Point

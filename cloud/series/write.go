@@ -74,7 +74,7 @@ func (s *Store) write(h *home, w Write) (Outcome, error) {
 		return Outcome{}, err
 	}
 	outcome := Outcome{Bad: w.Bad + uint64(refused), Refused: uint64(refused)}
-	good := uint64(len(w.Points) - refused)
+	good := uint64(rowsOf(w.Points) - refused)
 	if err := c.gaps(w.Gaps); err != nil {
 		return Outcome{}, err
 	}
@@ -136,7 +136,7 @@ func (s *Store) place(c *change, w Write) (Outcome, error) {
 		outcome.Ahead = true
 	case id.Seq <= epoch.durable:
 		outcome.Duplicate = true
-		c.record.base.Duplicate += int64(uint64(len(w.Points)) + w.Bad)
+		c.record.base.Duplicate += int64(uint64(rowsOf(w.Points)) + w.Bad)
 		var err error
 		if outcome.Bad, err = s.badOf(c.record.number, epoch, id.Seq); err != nil {
 			return outcome, err
