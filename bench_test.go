@@ -36,7 +36,7 @@ func BenchmarkReady(b *testing.B) {
 		eventually(b, "a backlog", func() bool {
 			var st status
 			f.call(b, "GET", "/api/v1/status", nil, &st)
-			return st.Buffer.Produced > 100_000
+			return st.Buffer.Produced > 30_000
 		})
 		d.kill()
 		for b.Loop() {

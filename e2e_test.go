@@ -33,7 +33,7 @@ var programs = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	built = dir
-	build := exec.Command("go", "build", "-o", dir+"/", "./edge/hearth-edge", "./cloud/hearth-cloud")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", dir+"/", "./edge/hearth-edge", "./cloud/hearth-cloud")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building: %w\n%s", err, out)
@@ -83,6 +83,7 @@ type daemon struct {
 
 func newDaemon(t testing.TB, name, config string) *daemon {
 	t.Helper()
+	program(t, name) // built before anything is measured
 	file := filepath.Join(t.TempDir(), name+".yaml")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)

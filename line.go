@@ -94,6 +94,12 @@ type Field struct {
 	Value Value
 }
 
+// Limits of one line, which bound what the few bytes of a packed one can ask of memory.
+const (
+	maxTags   = 1000
+	maxFields = 10_000
+)
+
 // DecodeLines reads line protocol line by line; each is called for the good ones, bad with the line's number (from 1)
 // for the others. precision is ns, us (or u), ms, s, m or h, "" being ns; a line without a time gets now.
 func DecodeLines(body []byte, precision string, now time.Time, each func(*Line), bad func(number int, err error)) error {
@@ -149,6 +155,9 @@ func (l *Line) decode(dec *lineprotocol.Decoder, unit time.Duration, now time.Ti
 		if key == nil {
 			break
 		}
+		if len(l.Tags) == maxTags {
+			return fmt.Errorf("more than %d tags", maxTags)
+		}
 		l.Tags = append(l.Tags, Tag{key, value})
 	}
 	for {
@@ -158,6 +167,9 @@ func (l *Line) decode(dec *lineprotocol.Decoder, unit time.Duration, now time.Ti
 		}
 		if key == nil {
 			break
+		}
+		if len(l.Fields) == maxFields {
+			return fmt.Errorf("more than %d fields", maxFields)
 		}
 		field := Field{Key: key, Value: valueOf(value)}
 		if field.Value.IsZero() {

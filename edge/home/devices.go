@@ -137,6 +137,7 @@ func (h *Home) report(driver string, readings []hearth.Reading) {
 	if len(good) == 0 {
 		return
 	}
+	h.rows += len(good)
 	if err := h.opt.Sink.Append(good...); err != nil {
 		h.refuse(driver, "buffer", err.Error())
 	}

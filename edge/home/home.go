@@ -15,7 +15,8 @@ import (
 
 const (
 	valuesKey  = "values"
-	saveEvery  = 10 * time.Minute // last values; after a crash the buffer's newest rows bring them up to date
+	saveEvery  = 10 * time.Minute // last values; after a crash the buffer's newest rows bring them up to date,
+	saveRows   = 20_000           // and reading these must not delay the start
 	checkEvery = 2 * time.Second  // staleness, and devices announced since
 )
 
@@ -47,6 +48,7 @@ type Home struct {
 	drivers map[string]*driver
 	refused uint64
 	saved   time.Time
+	rows    int // reported since the last values were saved
 	subs    map[*Subscription]struct{}
 	named   map[string]bool // refusals already logged, bounded by maxNamed
 
@@ -97,10 +99,11 @@ func (h *Home) Run(ctx context.Context) error {
 		case <-check.C:
 			h.noticeSilence()
 			h.saveDevices()
-		case <-save.C:
-			if err := h.save(); err != nil {
-				h.opt.Log.Error("saving the last values", "error", err)
+			if h.unsaved() >= saveRows {
+				h.saveNow()
 			}
+		case <-save.C:
+			h.saveNow()
 		}
 	}
 }
@@ -224,9 +227,23 @@ func (h *Home) loadValues() error {
 	return nil
 }
 
+// unsaved returns how many rows came since the last values were saved.
+func (h *Home) unsaved() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.rows
+}
+
+func (h *Home) saveNow() {
+	if err := h.save(); err != nil {
+		h.opt.Log.Error("saving the last values", "error", err)
+	}
+}
+
 func (h *Home) save() error {
 	h.saveDevices()
 	h.mu.Lock()
+	h.rows = 0
 	now, _ := h.opt.Now()
 	s := snapshot{Saved: hearth.Time{Time: now}, Values: map[hearth.ID]map[string]held{}, Seen: map[hearth.ID]hearth.Time{}}
 	for id, d := range h.devices {
