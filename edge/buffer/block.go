@@ -199,8 +199,8 @@ type packer struct {
 }
 
 type lineKey struct {
-	device   hearth.ID
 	ms       int64
+	device   int // its place among the block's devices
 	repaired bool
 }
 
@@ -237,14 +237,18 @@ func (p *packer) sort(readings []hearth.Reading) {
 	clear(p.device)
 	p.order = p.order[:0]
 	for _, r := range readings {
-		if _, known := p.device[r.Device]; !known {
-			p.device[r.Device] = len(p.device)
+		device, known := p.device[r.Device]
+		if !known {
+			device = len(p.device)
+			p.device[r.Device] = device
 		}
-		key := lineKey{r.Device, r.Time.UnixMilli(), r.Repaired}
-		if _, known := p.lines[key]; !known {
-			p.lines[key] = len(p.lines)
+		key := lineKey{r.Time.UnixMilli(), device, r.Repaired}
+		line, known := p.lines[key]
+		if !known {
+			line = len(p.lines)
+			p.lines[key] = line
 		}
-		p.order = append(p.order, p.device[r.Device]<<16|p.lines[key]<<8|len(p.order)) // each below maxRows
+		p.order = append(p.order, device<<16|line<<8|len(p.order)) // each below maxRows
 	}
 	slices.Sort(p.order)
 	p.sorted = p.sorted[:0]

@@ -35,33 +35,7 @@ func TestConcurrently(t *testing.T) {
 		})
 	}
 	for _, target := range []string{"cloud", "influx"} {
-		running.Go(func() {
-			for ctx.Err() == nil {
-				committed := b.Committed()
-				block, ok, err := b.Next(target)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				if !ok {
-					select {
-					case <-committed:
-					case <-ctx.Done():
-					}
-					continue
-				}
-				if err := b.Acknowledge(target, block.Seq); err != nil {
-					t.Error(err)
-					return
-				}
-				if block.Seq%50 == 0 {
-					if err := b.Rewind(target, block.Seq-20); err != nil {
-						t.Error(err)
-						return
-					}
-				}
-			}
-		})
+		running.Go(func() { consume(ctx, t, b, target) })
 	}
 	running.Go(func() {
 		for ctx.Err() == nil {
@@ -93,5 +67,31 @@ func TestConcurrently(t *testing.T) {
 	for _, target := range []string{"cloud", "influx"} {
 		drain(t, b, target)
 		balanced(t, b, target)
+	}
+}
+
+// consume takes and acknowledges, and now and then starts over a little earlier.
+func consume(ctx context.Context, t *testing.T, b *Buffer, target string) {
+	for turned := uint64(0); ctx.Err() == nil; {
+		committed := b.Committed()
+		block, ok, err := b.Next(target)
+		if err == nil && ok {
+			err = b.Acknowledge(target, block.Seq)
+		}
+		if err == nil && block.Seq > turned+50 {
+			turned = block.Seq
+			err = b.Rewind(target, block.Seq-20)
+		}
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if ok {
+			continue
+		}
+		select {
+		case <-committed:
+		case <-ctx.Done():
+		}
 	}
 }

@@ -1,3 +1,5 @@
+//go:build linux
+
 package buffer
 
 import (
@@ -35,7 +37,7 @@ func hog(t *testing.T, dir string, free int64) {
 	if err := syscall.Statfs(dir, &stat); err != nil {
 		t.Fatal(err)
 	}
-	n := int64(stat.Bavail)*stat.Bsize - free
+	n := int64(stat.Bavail)*int64(stat.Bsize) - free
 	if n <= 0 {
 		return
 	}

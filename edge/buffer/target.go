@@ -416,9 +416,12 @@ func (b *Buffer) tombstone(c *cursor, g *gone, seq uint64) (block Block, start b
 	}
 	told, start := c.tell(g, seq)
 	b.dirty = b.dirty || start
-	rows := g.through(told.Last) - g.through(seq-1)
-	if told.First != seq || rows == 0 {
+	if told.First != seq {
 		return block, start // an earlier seq tells it
+	}
+	rows := g.through(told.Last) - g.through(seq-1)
+	if rows == 0 {
+		return block, start
 	}
 	reason := g.Reason
 	switch {
