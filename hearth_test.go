@@ -288,6 +288,16 @@ func TestScopes(t *testing.T) {
 	}
 }
 
+func TestLinesAreBounded(t *testing.T) {
+	body := "x" + strings.Repeat(",a=1", maxTags+1) + " v=1\nx " + strings.Repeat("a=1,", maxFields) + "a=1\nx v=1\n"
+	var good int
+	var bad []string
+	err := DecodeLines([]byte(body), "ms", time.Now(), func(*Line) { good++ }, func(_ int, err error) { bad = append(bad, err.Error()) })
+	if err != nil || good != 1 || !slices.Equal(bad, []string{"more than 1000 tags", "more than 10000 fields"}) {
+		t.Errorf("%d good, %q bad, %v", good, bad, err)
+	}
+}
+
 func FuzzDecodeLines(f *testing.F) {
 	body, _ := AppendLines(nil, lineReadings(), "home")
 	f.Add(body, "ms")

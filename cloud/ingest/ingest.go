@@ -197,6 +197,7 @@ func (in *Ingest) storePlain(w http.ResponseWriter, p *parser, body []byte, form
 			return refused
 		}
 		p.badRows += outcome.Refused
+		p.goodLines -= int(min(outcome.Refused, uint64(p.goodLines))) // by rows: which lines they were of is not known
 		in.stored(Arrival{Home: p.home, Readings: p.readings, Gaps: p.gaps}, rows-outcome.Refused)
 		badSoFar = p.badRows
 		p.points, p.gaps, p.readings, p.marks = nil, nil, nil, 0 // the store and the fleet may keep what they were given
@@ -219,11 +220,11 @@ func (in *Ingest) store(p *parser, w series.Write) (series.Outcome, *refusal) {
 	outcome, err := in.o.Store.Write(w)
 	switch {
 	case errors.Is(err, &hearth.Error{Code: hearth.CodeBusy}):
-		p.bad = append(p.bad, err.Error())
+		p.name(err.Error())
 	case err != nil:
 		return outcome, in.storeFailed(p.home, err)
 	case outcome.Refused > 0:
-		p.bad = append(p.bad, fmt.Sprintf("%d rows have a value that cannot be stored", outcome.Refused))
+		p.name(fmt.Sprintf("%d rows have a value that cannot be stored", outcome.Refused))
 	}
 	return outcome, nil
 }

@@ -382,3 +382,15 @@ func TestInfluxPaths(t *testing.T) {
 		t.Errorf("without a token: %d %s", w.Code, w.Body)
 	}
 }
+
+func TestLinesOfTooManySeriesAreNotCalledWritten(t *testing.T) {
+	r := newRig(t)
+	var body bytes.Buffer
+	for i := range 10_000 + 2*chunk {
+		fmt.Fprintf(&body, "cpu,n=%d v=1\n", i)
+	}
+	w := r.send("/api/v2/write", body.Bytes())
+	if w.Code != 400 || !strings.Contains(w.Body.String(), "partial write error (10000 written): ") || strings.Count(w.Body.String(), "\\n") > 2*maxNamed {
+		t.Errorf("%d %.300s", w.Code, w.Body)
+	}
+}

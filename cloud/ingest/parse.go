@@ -47,6 +47,7 @@ type parser struct {
 // stops the parser. One of its own means that nothing was read.
 func (p *parser) parse(body []byte, flush func() *refusal) *refusal {
 	p.names = map[string]string{}
+	lines := lineReader{rest: body}
 	var failed *refusal
 	err := hearth.DecodeLines(body, p.precision, p.now, func(l *hearth.Line) {
 		p.line++
@@ -54,7 +55,7 @@ func (p *parser) parse(body []byte, flush func() *refusal) *refusal {
 			return
 		}
 		if err := p.add(l); err != nil {
-			p.refuse(uint64(max(rows(l), 1)), fmt.Sprintf("unable to parse '%s': %v", clip(string(p.key)), err))
+			p.refuse(uint64(max(rows(l), 1)), func() string { return fmt.Sprintf("unable to parse '%s': %v", clip(string(p.key)), err) })
 		} else {
 			p.goodLines++
 		}
@@ -63,8 +64,10 @@ func (p *parser) parse(body []byte, flush func() *refusal) *refusal {
 		}
 	}, func(number int, err error) {
 		p.line++
-		raw := lineAt(body, number)
-		p.refuse(rowsOf(raw), fmt.Sprintf("unable to parse '%s': line %d: %v", clip(string(bytes.ToValidUTF8(raw, []byte("?")))), number, err))
+		raw := lines.at(number)
+		p.refuse(rowsOf(raw), func() string {
+			return fmt.Sprintf("unable to parse '%s': line %d: %v", clip(string(bytes.ToValidUTF8(raw, []byte("?")))), number, err)
+		})
 	})
 	switch {
 	case err != nil: // the precision: nothing was read
@@ -77,9 +80,16 @@ func (p *parser) parse(body []byte, flush func() *refusal) *refusal {
 	return nil
 }
 
-func (p *parser) refuse(rows uint64, why string) {
+func (p *parser) refuse(rows uint64, why func() string) {
 	p.badRows += rows
 	if len(p.bad) < maxNamed {
+		p.bad = append(p.bad, why())
+	}
+}
+
+// name adds what the store refused, which is not named once for each piece of a large body.
+func (p *parser) name(why string) {
+	if len(p.bad) <= maxNamed {
 		p.bad = append(p.bad, why)
 	}
 }
@@ -223,17 +233,21 @@ func (p *parser) checkField(f hearth.Field) error {
 	return nil
 }
 
-// lineAt returns line number (from 1) of body.
-func lineAt(body []byte, number int) []byte {
-	for ; number > 1; number-- {
-		_, rest, ok := bytes.Cut(body, []byte("\n"))
-		if !ok {
-			return nil
-		}
-		body = rest
+// A lineReader finds lines by their number. It goes forward only: a large body of bad lines is read once, not once for
+// each of them.
+type lineReader struct {
+	rest    []byte // after the line that was found last
+	number  int    // of that line, from 1
+	current []byte
+}
+
+// at returns the line of that number, which is not less than the one before.
+func (l *lineReader) at(number int) []byte {
+	for l.number < number {
+		l.current, l.rest, _ = bytes.Cut(l.rest, []byte("\n"))
+		l.number++
 	}
-	line, _, _ := bytes.Cut(body, []byte("\n"))
-	return bytes.TrimSuffix(line, []byte("\r"))
+	return bytes.TrimSuffix(l.current, []byte("\r"))
 }
 
 // rowsOf guesses how many rows a line holds that cannot be read: its fields, at least one. The account of a gateway is

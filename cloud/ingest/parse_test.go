@@ -36,6 +36,30 @@ func TestRowsOf(t *testing.T) {
 	}
 }
 
+func TestBadLinesAreNamedAsTheyCame(t *testing.T) {
+	p := &parser{now: time.Now()}
+	body := "bad\r\ncpu v=1 1\n\n#c\ncpu v=\"a\nb\" 1\nworse v=\n,x v=1"
+	if refused := p.parse([]byte(body), nil); refused != nil || p.goodLines != 2 || p.badRows != 3 {
+		t.Fatalf("%d good, %d bad, %v", p.goodLines, p.badRows, refused)
+	}
+	for i, want := range []string{"'bad': line 1:", "'worse v=': line 7:", "',x v=1': line 8:"} {
+		if !strings.Contains(p.bad[i], want) {
+			t.Errorf("%q does not say %s", p.bad[i], want)
+		}
+	}
+}
+
+func BenchmarkBadLines(b *testing.B) {
+	body := []byte(strings.Repeat("x\n", 100_000))
+	b.SetBytes(int64(len(body)))
+	for b.Loop() {
+		p := &parser{now: time.Now()}
+		if refused := p.parse(body, nil); refused != nil || p.badRows != 100_000 {
+			b.Fatal(p.badRows, refused)
+		}
+	}
+}
+
 func TestBadGaps(t *testing.T) {
 	for _, line := range []string{
 		`hearth_gap count=-1,reason="cap",to=2000 1000`, `hearth_gap count=1,reason="cap",to=500 1000`, `hearth_gap count=1,to=2000 1000`,
