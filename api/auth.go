@@ -17,10 +17,18 @@ import (
 // tablet has nobody to log in again. Removing the token ends it at once.
 const sessionAge = 400 * 24 * time.Hour
 
+// unknownTries is how many unknown tokens a minute an address may send. Others rely on 401 for one, and behind a proxy a
+// whole street of stale pages is one address; what is left to stop is a flood.
+const unknownTries = 300
+
 // AuthOptions say who is let in.
 type AuthOptions struct {
 	Find   func(secret string) (hearth.Token, bool) // the token of that secret
 	Cookie string                                   // the session cookie's name; cookies do not know ports, so each program has its own
+
+	// Sees says, before its scope is looked at, why a token must not even learn whether what a request names is there.
+	// Nil: every token sees everything.
+	Sees func(r *http.Request, token hearth.Token) error
 
 	// Session finds the token behind a session cookie, where it holds something else than a token's secret (a person
 	// logged in with a password). Nil: the cookie holds the secret.
@@ -53,7 +61,7 @@ func NewAuth(o AuthOptions) *Auth {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	a := &Auth{o: o, throttle: NewThrottle(20, time.Minute, o.Now)}
+	a := &Auth{o: o, throttle: NewThrottle(unknownTries, time.Minute, o.Now)}
 	if o.Denied == nil {
 		a.o.Denied = a.deniedPage
 	}
@@ -77,6 +85,9 @@ func WithToken(ctx context.Context, token hearth.Token) context.Context {
 func (a *Auth) Need(scope hearth.Scope, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, err := a.Identify(r)
+		if err == nil && a.o.Sees != nil {
+			err = a.o.Sees(r, token)
+		}
 		if err == nil && !token.Scope.Allows(scope) {
 			err = hearth.Errorf(hearth.CodeDenied, "this needs scope %s, the token %s has %s", scope, token.Name, token.Scope)
 		}

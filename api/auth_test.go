@@ -154,7 +154,7 @@ func TestFailedTokensAreThrottledPerAddress(t *testing.T) {
 			handler.ServeHTTP(w, r)
 			return w
 		}
-		for range 20 {
+		for range unknownTries {
 			if w := from("192.0.2.1:1000", "x"); w.Code != 401 {
 				t.Fatalf("a first failure: %d", w.Code)
 			}

@@ -128,6 +128,25 @@ func ParseRange(query url.Values, now time.Time) (Range, error) {
 	return r, nil
 }
 
+// RangeParams are from= and to= as ParseRange reads them.
+func RangeParams() []Param {
+	return []Param{
+		{Name: "from", Summary: "RFC 3339 or unix milliseconds, inclusive; without it a day before to"},
+		{Name: "to", Summary: "RFC 3339 or unix milliseconds, exclusive; without it now"},
+	}
+}
+
+// WriteHistory answers with a history whose lists are never null.
+func WriteHistory(w http.ResponseWriter, h hearth.History) {
+	if h.Points == nil {
+		h.Points = []hearth.Bucket{}
+	}
+	if h.Gaps == nil {
+		h.Gaps = []hearth.Gap{}
+	}
+	WriteJSON(w, http.StatusOK, h)
+}
+
 // Times outside of these overflow what stores count in, nanoseconds since 1970.
 const (
 	firstYear = 1700

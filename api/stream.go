@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"net/http"
 	"time"
+
+	"hearth"
 )
 
 // A Stream says what one client of a Hub gets to see.
@@ -11,6 +13,30 @@ type Stream struct {
 	Match    func(Event) bool // nil: everything
 	Snapshot func() []Event   // all that is true now; sent to one who cannot resume, and first of all with ?snapshot=1
 	Still    func() bool      // asked at every heartbeat; false ends the stream (the token was removed). Nil: always
+}
+
+// Only lets the events of one device through; "" is all of them.
+func Only(device hearth.ID) func(Event) bool {
+	if device == "" {
+		return nil
+	}
+	return func(e Event) bool { return e.Device == device }
+}
+
+// Present are the events of a snapshot of a home: its devices, and the commands on their way. Only picks one device.
+func Present(home string, only hearth.ID, devices []hearth.DeviceView, commands []hearth.Record) []Event {
+	var events []Event
+	for _, view := range devices {
+		if only == "" || view.ID == only {
+			events = append(events, NewEvent(EventDevice, home, view.ID, view))
+		}
+	}
+	for _, record := range commands {
+		if !record.Final {
+			events = append(events, NewEvent(EventCommand, home, record.Device, record))
+		}
+	}
+	return events
 }
 
 // batch is how many events go into one write.

@@ -158,7 +158,7 @@ func newAuth(books *accounts.Accounts, log *slog.Logger) *api.Auth {
 			}
 			return token, ok
 		},
-		Cookie: web.CookieName, Address: web.ClientAddress,
+		Cookie: web.CookieName, Address: web.ClientAddress, Sees: web.Sees,
 		Hint: "hearth-cloud token add -config /etc/hearth/cloud.yaml -name NAME -scope admin",
 	})
 }

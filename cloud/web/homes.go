@@ -15,23 +15,29 @@ const (
 	maxInventory = 8 << 20 // bytes of a home's devices
 )
 
+// Sees is the receiver's rule for api.Auth: another home's anything is not found, whatever the token may do in its own.
+func Sees(r *http.Request, token hearth.Token) error {
+	if home := r.PathValue("home"); home != "" && token.Home != "" && token.Home != home {
+		return missingHome()
+	}
+	return nil
+}
+
+func missingHome() error { return hearth.Errorf(hearth.CodeNotFound, "there is no such home") }
+
 // home returns the id of the home that a request is about. One that the token does not see is not found, whether it
 // exists or not.
 func (w *Web) home(r *http.Request, token hearth.Token) (string, error) {
 	id := r.PathValue("home")
-	missing := hearth.Errorf(hearth.CodeNotFound, "there is no such home")
 	if token.Home != "" {
-		if token.Home != id {
-			return "", missing
-		}
-		return id, nil
+		return id, Sees(r, token)
 	}
 	home, err := w.o.Accounts.Home(r.Context(), id)
 	switch {
 	case err != nil:
 		return "", err
 	case home.ID != id: // a name, which only InfluxDB's paths take
-		return "", missing
+		return "", missingHome()
 	}
 	return id, nil
 }
@@ -45,10 +51,11 @@ func (w *Web) anyToken(r *http.Request, allowed func(hearth.Scope) bool) (home s
 	if err != nil {
 		return "", err
 	}
-	if !allowed(token.Scope) {
-		return "", hearth.Errorf(hearth.CodeDenied, "the token %s has scope %s, which does not allow this", token.Name, token.Scope)
+	home, err = w.home(r, token)
+	if err == nil && !allowed(token.Scope) {
+		err = hearth.Errorf(hearth.CodeDenied, "the token %s has scope %s, which does not allow this", token.Name, token.Scope)
 	}
-	return w.home(r, token)
+	return home, err
 }
 
 func (w *Web) listHomes(rw http.ResponseWriter, r *http.Request) error {

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"time"
 
 	"hearth"
 	"hearth/api"
@@ -47,94 +46,17 @@ type setValue struct {
 	Deadline hearth.Time  `json:"deadline,omitzero"` // default 5 minutes from now
 }
 
-// setProperty is a command for one property whose status tells what became of it.
-func (w *Web) setProperty(rw http.ResponseWriter, r *http.Request) error {
+// commands are those of the home that a request is about; their deadline is 5 minutes from now where none is given.
+func (w *Web) commands(r *http.Request) (api.Commands, error) {
 	home, err := w.of(r)
-	if err != nil {
-		return err
-	}
-	wait, err := api.ParseWait(r.URL.Query(), api.MaxWait)
-	if err != nil {
-		return err
-	}
-	var body setValue
-	if err := api.ReadJSON(rw, r, &body); err != nil {
-		return err
-	}
-	record, err := w.do(r.Context(), home, hearth.Command{
-		Device: hearth.ID(r.PathValue("id")), Set: map[string]hearth.Value{r.PathValue("name"): body.Value}, Deadline: body.Deadline,
-	}, wait)
-	if err != nil {
-		return err
-	}
-	api.WriteJSON(rw, statusOf(record), record)
-	return nil
-}
-
-func statusOf(r hearth.Record) int {
-	if !r.Final {
-		return http.StatusAccepted
-	}
-	switch r.State {
-	case hearth.Rejected:
-		return http.StatusUnprocessableEntity
-	case hearth.Superseded:
-		return http.StatusConflict
-	case hearth.Failed:
-		return http.StatusBadGateway
-	case hearth.Expired:
-		return http.StatusGatewayTimeout
-	}
-	return http.StatusOK
-}
-
-// do gives a command in the name of whoever asks, and waits so long for its final state.
-func (w *Web) do(ctx context.Context, home string, cmd hearth.Command, wait time.Duration) (hearth.Record, error) {
-	cmd.By = api.TokenOf(ctx).Name
-	record, err := w.o.Commands.Do(ctx, home, cmd)
-	if err != nil || record.Final || wait == 0 {
-		return record, err
-	}
-	return w.wait(ctx, home, record.ID, wait)
-}
-
-func (w *Web) wait(ctx context.Context, home, id string, wait time.Duration) (hearth.Record, error) {
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	return w.o.Commands.Wait(ctx, home, id)
-}
-
-type giveCommand struct {
-	ID       string                  `json:"id,omitempty"` // the same id twice is the same command
-	Device   hearth.ID               `json:"device"`
-	Set      map[string]hearth.Value `json:"set"`
-	Deadline hearth.Time             `json:"deadline,omitzero"` // default 5 minutes from now
-}
-
-func (w *Web) giveCommand(rw http.ResponseWriter, r *http.Request) error {
-	home, err := w.of(r)
-	if err != nil {
-		return err
-	}
-	wait, err := api.ParseWait(r.URL.Query(), 0)
-	if err != nil {
-		return err
-	}
-	var body giveCommand
-	if err := api.ReadJSON(rw, r, &body); err != nil {
-		return err
-	}
-	record, err := w.do(r.Context(), home, hearth.Command{ID: body.ID, Device: body.Device, Set: body.Set, Deadline: body.Deadline}, wait)
-	if err != nil {
-		return err
-	}
-	status := http.StatusAccepted
-	if record.Final {
-		status = http.StatusOK
-	}
-	rw.Header().Set("Location", "/api/v1/homes/"+home+"/commands/"+record.ID)
-	api.WriteJSON(rw, status, record)
-	return nil
+	return api.Commands{
+		Do: func(ctx context.Context, cmd hearth.Command) (hearth.Record, error) {
+			return w.o.Commands.Do(ctx, home, cmd)
+		},
+		Wait: func(ctx context.Context, id string) (hearth.Record, error) {
+			return w.o.Commands.Wait(ctx, home, id)
+		},
+	}, err
 }
 
 func (w *Web) listCommands(rw http.ResponseWriter, r *http.Request) error {
@@ -146,11 +68,11 @@ func (w *Web) listCommands(rw http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	state := hearth.State(query.Get("state"))
-	if state != "" && !slices.Contains(hearth.States, state) {
-		return api.BadRequest("state: want one of %v", hearth.States)
+	device, state, err := api.ParseCommandFilter(query)
+	if err != nil {
+		return err
 	}
-	records, err := w.o.Commands.Commands(r.Context(), home, hearth.ID(query.Get("device")), state)
+	records, err := w.o.Commands.Commands(r.Context(), home, device, state)
 	if err != nil {
 		return err
 	}
@@ -173,23 +95,6 @@ func (w *Web) openCommands(rw http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	api.WriteJSON(rw, http.StatusOK, records)
-	return nil
-}
-
-func (w *Web) getCommand(rw http.ResponseWriter, r *http.Request) error {
-	home, err := w.of(r)
-	if err != nil {
-		return err
-	}
-	wait, err := api.ParseWait(r.URL.Query(), 0)
-	if err != nil {
-		return err
-	}
-	record, err := w.wait(r.Context(), home, r.PathValue("id"), wait)
-	if err != nil {
-		return err
-	}
-	api.WriteJSON(rw, http.StatusOK, record)
 	return nil
 }
 
@@ -220,13 +125,7 @@ func (w *Web) history(rw http.ResponseWriter, r *http.Request) error {
 			return hearth.Errorf(hearth.CodeNoDevice, "the home has no property %.200q of a device %.200q", field, string(device))
 		}
 	}
-	if history.Points == nil {
-		history.Points = []hearth.Bucket{}
-	}
-	if history.Gaps == nil {
-		history.Gaps = []hearth.Gap{}
-	}
-	api.WriteJSON(rw, http.StatusOK, history)
+	api.WriteHistory(rw, history)
 	return nil
 }
 
@@ -239,9 +138,7 @@ func (w *Web) events(rw http.ResponseWriter, r *http.Request) error {
 	stream := api.Stream{
 		Snapshot: func() []api.Event { return w.snapshot(r.Context(), home, only) },
 		Still:    func() bool { return w.o.Auth.Still(r) },
-	}
-	if only != "" {
-		stream.Match = func(e api.Event) bool { return e.Device == only }
+		Match:    api.Only(only),
 	}
 	defer w.hubs.left(home)
 	return w.hubs.watch(home).Serve(rw, r, stream)
@@ -249,21 +146,12 @@ func (w *Web) events(rw http.ResponseWriter, r *http.Request) error {
 
 // snapshot is all that is true of a home now: its devices, the commands on their way, and its gateway's status.
 func (w *Web) snapshot(ctx context.Context, home string, only hearth.ID) []api.Event {
-	var events []api.Event
-	for _, view := range w.o.Fleet.Devices(home) {
-		if only == "" || view.ID == only {
-			events = append(events, api.NewEvent(api.EventDevice, home, view.ID, view))
-		}
-	}
+	devices := w.o.Fleet.Devices(home)
 	records, err := w.o.Commands.Commands(ctx, home, only, "")
 	if err != nil {
 		w.o.Log.Error("reading the commands for a live view", "home", home, "err", err)
 	}
-	for _, record := range records {
-		if !record.Final {
-			events = append(events, api.NewEvent(api.EventCommand, home, record.Device, record))
-		}
-	}
+	events := api.Present(home, only, devices, records)
 	if details, err := w.o.Fleet.Details(ctx, home); err == nil && only == "" && details.Status != nil {
 		events = append(events, api.NewEvent(api.EventStatus, home, "", details.Status))
 	}

@@ -88,7 +88,7 @@ func newSite(t *testing.T) *site {
 
 func (s *site) serve(store *series.Store, down *downlink.Downlink, log *slog.Logger) *web.Web {
 	auth := api.NewAuth(api.AuthOptions{
-		Cookie: web.CookieName, Hint: "hearth-cloud token add",
+		Cookie: web.CookieName, Hint: "hearth-cloud token add", Sees: web.Sees,
 		Find: func(secret string) (hearth.Token, bool) {
 			token, ok, err := s.books.Find(context.Background(), secret)
 			return token, ok && err == nil

@@ -72,7 +72,7 @@ func (w *Web) gatewayRoutes() []api.Route {
 		{
 			Method: "GET", Path: "/api/v1/homes/{home}/ledger", ID: "getLedger", Scope: hearth.ScopeRead,
 			Summary:  "The home's account, in rows: in total, and by hour what changed",
-			Query:    span(),
+			Query:    api.RangeParams(),
 			Response: series.LedgerReport{}, Problems: []string{hearth.CodeNotFound, api.CodeBadRequest}, Handler: w.ledger,
 		},
 	}
@@ -90,43 +90,22 @@ func (w *Web) deviceRoutes() []api.Route {
 			Summary:  "One device with its last values",
 			Response: hearth.DeviceView{}, Problems: []string{hearth.CodeNoDevice}, Handler: w.getDevice,
 		},
-		{
-			Method: "PUT", Path: "/api/v1/homes/{home}/devices/{id}/properties/{name}", ID: "setProperty", Scope: hearth.ScopeControl,
-			Summary: "Set one property and wait for what becomes of it; the status tells the final state, and a record is the answer whenever there is one",
-			Query:   []api.Param{{Name: "wait", Summary: "how long to wait for a final state, at most 60s; 0 answers 202 at once"}},
-			Request: setValue{}, Response: hearth.Record{}, Handler: w.setProperty,
-			Statuses: []int{http.StatusOK, http.StatusAccepted, http.StatusUnprocessableEntity, http.StatusConflict, http.StatusBadGateway, http.StatusGatewayTimeout},
-			Problems: []string{hearth.CodeNoDevice},
-		},
+		api.SetPropertyRoute("/api/v1/homes/{home}/devices/{id}/properties/{name}", w.commands, func(b setValue) (hearth.Value, hearth.Time) { return b.Value, b.Deadline }),
 	}
 }
 
 func (w *Web) commandRoutes() []api.Route {
 	return []api.Route{
-		{
-			Method: "POST", Path: "/api/v1/homes/{home}/commands", ID: "giveCommand", Scope: hearth.ScopeControl,
-			Summary: "Set one or several properties of a device at once; 202 and the record, or 200 once it is final",
-			Query:   []api.Param{{Name: "wait", Summary: "how long to wait for a final state, at most 60s; without it the answer comes at once"}},
-			Request: giveCommand{}, Response: hearth.Record{}, Handler: w.giveCommand,
-			Statuses: []int{http.StatusAccepted, http.StatusOK},
-			Problems: []string{hearth.CodeNoDevice, hearth.CodeConflict, hearth.CodeBadValue},
-		},
+		api.GiveCommandRoute("/api/v1/homes/{home}/commands", w.commands),
 		{
 			Method: "GET", Path: "/api/v1/homes/{home}/commands", ID: "listCommands",
 			Summary: "The last commands, newest first, at most 1000; with after= (scope gateway) those that the gateway has not answered finally, in order, with their number n",
-			Query: []api.Param{
-				{Name: "device", Summary: "only of this device"},
-				{Name: "state", Summary: "only in this state", Options: stateNames()},
-				{Name: "after", Summary: "for the gateway: only after this number; asking for them marks them sent", Type: "integer"},
-			},
+			Query: append(api.CommandFilter(),
+				api.Param{Name: "after", Summary: "for the gateway: only after this number; asking for them marks them sent", Type: "integer"},
+			),
 			Response: []hearth.Numbered{}, Problems: []string{hearth.CodeUnknownToken, hearth.CodeDenied, hearth.CodeNotFound, api.CodeBadRequest}, Handler: w.listCommands,
 		},
-		{
-			Method: "GET", Path: "/api/v1/homes/{home}/commands/{id}", ID: "getCommand", Scope: hearth.ScopeRead,
-			Summary:  "One command and what became of it",
-			Query:    []api.Param{{Name: "wait", Summary: "how long to wait for a final state, at most 60s"}},
-			Response: hearth.Record{}, Problems: []string{hearth.CodeNotFound, api.CodeBadRequest}, Handler: w.getCommand,
-		},
+		api.GetCommandRoute("/api/v1/homes/{home}/commands/{id}", w.commands),
 	}
 }
 
@@ -140,7 +119,7 @@ func (w *Web) watchRoutes() []api.Route {
 				{Name: "property", Summary: "its name"},
 				{Name: "series", Summary: "instead of device=, for what is no device's: measurement,tag=value,… as in line protocol, tags sorted"},
 				{Name: "field", Summary: "with series=: the field's name"},
-			}, span(), []api.Param{{Name: "points", Summary: "at most so many rows", Type: "integer"}}),
+			}, api.RangeParams(), []api.Param{{Name: "points", Summary: "at most so many rows", Type: "integer"}}),
 			Response: hearth.History{}, Problems: []string{api.CodeBadRequest, hearth.CodeNotFound, hearth.CodeNoDevice}, Handler: w.history,
 		},
 		{
@@ -153,19 +132,4 @@ func (w *Web) watchRoutes() []api.Route {
 			Media: "text/event-stream", Problems: []string{hearth.CodeNotFound}, Handler: w.events,
 		},
 	}
-}
-
-func span() []api.Param {
-	return []api.Param{
-		{Name: "from", Summary: "RFC 3339 or unix milliseconds, inclusive; without it a day before to"},
-		{Name: "to", Summary: "RFC 3339 or unix milliseconds, exclusive; without it now"},
-	}
-}
-
-func stateNames() []string {
-	names := make([]string, len(hearth.States))
-	for i, s := range hearth.States {
-		names[i] = string(s)
-	}
-	return names
 }

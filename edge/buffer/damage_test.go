@@ -215,6 +215,48 @@ func TestSurvivesDamage(t *testing.T) {
 	}
 }
 
+// What a target acknowledged stays acknowledged when the blocks it was in are lost along with those after them: the
+// cursor knows how many rows those were.
+func TestDamageAroundTheCursor(t *testing.T) {
+	o := Options{Dir: t.TempDir(), Targets: []string{"cloud"}}
+	b := open(t, o)
+	for i, rows := range []int{100, 100, 3, 2, 1, 1, 1} {
+		fill(t, b, 1000*i, rows)
+	}
+	seq := b.Ledger("cloud").Durable + 2
+	if err := b.Acknowledge("cloud", seq); err != nil {
+		t.Fatal(err)
+	}
+	before := b.Target("cloud")
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	paths, err := filepath.Glob(filepath.Join(o.Dir, "*"+segmentSuffix))
+	if err != nil || len(paths) == 0 {
+		t.Fatal(paths, err)
+	}
+	for _, path := range paths {
+		wreckFile(t, path, func(data []byte) []byte { clear(data); return data })
+	}
+	for range 2 {
+		b = open(t, o)
+		after, l := b.Target("cloud"), b.Ledger("cloud")
+		if after.Acknowledged != before.Acknowledged || after.Acknowledged != 200 || l.Durable != seq || l.Dropped != 8 || l.Produced != 208 {
+			t.Errorf("%+v became %+v, ledger %v", before, after, l)
+		}
+		balanced(t, b, "cloud")
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b = open(t, o)
+	_, gaps := drain(t, b, "cloud")
+	if len(gaps) != 1 || gaps[0].Count != 8 {
+		t.Errorf("gaps %v", gaps)
+	}
+	balanced(t, b, "cloud")
+}
+
 func copyPlain(t testing.TB, from string) string {
 	t.Helper()
 	to := t.TempDir()

@@ -127,6 +127,17 @@ func addGone(list []*gone, g *gone) []*gone {
 	return list
 }
 
+// splitAt cuts a range in two behind seq, where a cursor remembers how many rows there are up to it: that is how many
+// were acknowledged, and an even spread would say otherwise.
+func splitAt(list []*gone, seq, rows uint64) []*gone {
+	g := goneAt(list, seq)
+	if g == nil || seq == g.Last || len(g.Counts) > 0 || rows < g.Before || rows > g.After {
+		return list
+	}
+	at := slices.Index(list, g)
+	return slices.Replace(slices.Clone(list), at, at+1, g.cut(g.First, seq, g.Before, rows), g.cut(seq+1, g.Last, rows, g.After))
+}
+
 // join returns two neighbours as one, nil if they are better kept apart.
 func (g *gone) join(next *gone, pressed bool) *gone {
 	if g.Last+1 != next.First || g.After != next.Before || g.Reason != next.Reason {

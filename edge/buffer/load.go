@@ -217,6 +217,9 @@ func seqsOf(list []*gone) (sum uint64) {
 // checkCursors makes the cursors agree with what is there.
 func (b *Buffer) checkCursors() error {
 	for _, c := range b.targets {
+		if c.Seq < b.next {
+			b.gone = splitAt(b.gone, c.Seq, c.Rows)
+		}
 		c.Seq = min(c.Seq, b.next-1)
 		rows, err := b.through(c.Seq)
 		if err != nil {

@@ -399,7 +399,7 @@ func (h *Home) Wait(ctx context.Context, id string) (hearth.Record, error) {
 	e := h.entries[id]
 	h.mu.Unlock()
 	if e == nil {
-		return hearth.Record{}, hearth.Errorf(hearth.CodeNotFound, "there is no command %q", id)
+		return hearth.Record{}, hearth.Errorf(hearth.CodeNotFound, "there is no command %.200q", id)
 	}
 	select {
 	case <-e.done:

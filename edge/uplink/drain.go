@@ -18,6 +18,7 @@ const (
 	askUntrusted = 10 * time.Second // how often the receiver is asked while its time is needed
 	askIdle      = 10 * time.Minute // … and while there is nothing else to say
 	isolateAfter = 3                // refusals of one block before it goes without its content
+	calmAfter    = 20               // as many more if without its content it was refused, too: it is not for that
 )
 
 // drain sends the buffer's blocks to the receiver, one at a time and in order.
@@ -223,7 +224,8 @@ func (d *drain) redirected(r reply, ledger hearth.Ledger) error {
 }
 
 // refused counts the refusals of a block. After a few, with a good answer to sync before each, a gap goes out in its
-// place and its rows are counted as dropped, so that one block never stops the others for ever.
+// place and its rows are counted as dropped, so that one block never stops the others for ever. Who refuses the gap as
+// well refuses everything: then the block is tried again as it is.
 func (d *drain) refused(r reply, block buffer.Block) error {
 	if d.refusedSeq != block.Seq {
 		d.refusedSeq, d.refusedTimes = block.Seq, 0
@@ -232,6 +234,9 @@ func (d *drain) refused(r reply, block buffer.Block) error {
 	f := r.fault()
 	if d.refusedTimes == isolateAfter {
 		d.r.opt.Log.Error("the receiver refuses a block: sending a gap in its place and counting its rows as dropped", "seq", block.Seq, "rows", block.Rows, "error", f)
+	}
+	if d.refusedTimes == isolateAfter+2 { // the gap and even nothing at all: it is not for what is in the block
+		d.refusedTimes = -calmAfter
 	}
 	return f
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -58,6 +59,7 @@ func TestEveryRowArrivesOnceWhateverGoesWrong(t *testing.T) {
 		{"429", []string{"429 5", "", "429 5"}, time.Minute, 10 * time.Second},
 		{"413", []string{"413"}, time.Minute, 0},
 		{"400", []string{"400", "400"}, time.Minute, 0},
+		{"400 to everything for a while", slices.Repeat([]string{"400"}, 12), 20 * time.Minute, 0},
 		{"hang", []string{"hang"}, 3 * time.Minute, 20 * time.Second},
 		{"reset", []string{"reset", "reset", "", "reset"}, time.Minute, 0},
 		{"slow", []string{"slow"}, time.Minute, 20 * time.Second},

@@ -160,12 +160,12 @@ func TestPutOfWhatIsNotSentInTime(t *testing.T) {
 	ask("on?wait=0", `{"value":true}`) // the driver is busy with it
 	second := ask("brightness?wait=0", `{"value":10}`)
 	ask("brightness?wait=10ms", `{"value":20}`)
-	if record, _ := h.home.Command(second.ID); record.State != hearth.Superseded || statusOf(record) != 409 {
+	if record, _ := h.home.Command(second.ID); record.State != hearth.Superseded || api.StatusOfRecord(record) != 409 {
 		t.Errorf("the second is %s", record.State)
 	}
 	close(release)
 	for state, want := range map[hearth.State]int{hearth.Expired: 504, hearth.Failed: 502, hearth.Applied: 200} {
-		if got := statusOf(hearth.Record{State: state, Final: true}); got != want {
+		if got := api.StatusOfRecord(hearth.Record{State: state, Final: true}); got != want {
 			t.Errorf("%s is %d", state, got)
 		}
 	}

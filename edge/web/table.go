@@ -1,7 +1,7 @@
 package web
 
 import (
-	"net/http"
+	"slices"
 
 	"hearth"
 	"hearth/api"
@@ -9,12 +9,9 @@ import (
 
 // table is the gateway's interface: the routes and the OpenAPI document are both made from it.
 func (w *Web) table() api.Table {
-	routes := w.deviceRoutes()
-	routes = append(routes, w.commandRoutes()...)
-	routes = append(routes, w.watchRoutes()...)
 	return api.Table{
 		Title: "Hearth gateway", Version: w.o.Version, Summary: "Devices, commands, history and live events of one home",
-		Routes: routes,
+		Routes: slices.Concat(w.deviceRoutes(), w.commandRoutes(), w.watchRoutes()),
 	}
 }
 
@@ -40,42 +37,20 @@ func (w *Web) deviceRoutes() []api.Route {
 			Summary:  "Forget a device; one that is still there comes back when its driver announces it",
 			Problems: []string{hearth.CodeNoDevice}, Handler: w.removeDevice,
 		},
-		{
-			Method: "PUT", Path: "/api/v1/devices/{id}/properties/{name}", ID: "setProperty", Scope: hearth.ScopeControl,
-			Summary: "Set one property and wait for what becomes of it; the status tells the final state, and a record is the answer whenever there is one",
-			Query:   []api.Param{{Name: "wait", Summary: "how long to wait for a final state, at most 60s; 0 answers 202 at once"}},
-			Request: setValue{}, Response: hearth.Record{}, Handler: w.setProperty,
-			Statuses: []int{http.StatusOK, http.StatusAccepted, http.StatusUnprocessableEntity, http.StatusConflict, http.StatusBadGateway, http.StatusGatewayTimeout},
-			Problems: []string{hearth.CodeNoDevice},
-		},
+		api.SetPropertyRoute("/api/v1/devices/{id}/properties/{name}", w.commands, func(b setValue) (hearth.Value, hearth.Time) { return b.Value, hearth.Time{} }),
 	}
 }
 
 func (w *Web) commandRoutes() []api.Route {
 	return []api.Route{
-		{
-			Method: "POST", Path: "/api/v1/commands", ID: "giveCommand", Scope: hearth.ScopeControl,
-			Summary: "Set one or several properties of a device at once; 202 and the record, or 200 once it is final",
-			Query:   []api.Param{{Name: "wait", Summary: "how long to wait for a final state, at most 60s; without it the answer comes at once"}},
-			Request: giveCommand{}, Response: hearth.Record{}, Handler: w.giveCommand,
-			Statuses: []int{http.StatusAccepted, http.StatusOK},
-			Problems: []string{hearth.CodeNoDevice, hearth.CodeConflict, hearth.CodeBadValue},
-		},
+		api.GiveCommandRoute("/api/v1/commands", w.commands),
 		{
 			Method: "GET", Path: "/api/v1/commands", ID: "listCommands", Scope: hearth.ScopeRead,
-			Summary: "The last commands, newest first, at most 1000",
-			Query: []api.Param{
-				{Name: "device", Summary: "only of this device"},
-				{Name: "state", Summary: "only in this state", Options: stateNames()},
-			},
+			Summary:  "The last commands, newest first, at most 1000",
+			Query:    api.CommandFilter(),
 			Response: []hearth.Record{}, Problems: []string{api.CodeBadRequest}, Handler: w.listCommands,
 		},
-		{
-			Method: "GET", Path: "/api/v1/commands/{id}", ID: "getCommand", Scope: hearth.ScopeRead,
-			Summary:  "One command and what became of it",
-			Query:    []api.Param{{Name: "wait", Summary: "how long to wait for a final state, at most 60s"}},
-			Response: hearth.Record{}, Problems: []string{hearth.CodeNotFound, api.CodeBadRequest}, Handler: w.getCommand,
-		},
+		api.GetCommandRoute("/api/v1/commands/{id}", w.commands),
 	}
 }
 
@@ -84,13 +59,10 @@ func (w *Web) watchRoutes() []api.Route {
 		{
 			Method: "GET", Path: "/api/v1/history", ID: "getHistory", Scope: hearth.ScopeRead,
 			Summary: "One property over time, with the gaps in it: [unix_ms, min, mean, max, count]",
-			Query: []api.Param{
+			Query: slices.Concat([]api.Param{
 				{Name: "device", Summary: "whose property"},
 				{Name: "property", Summary: "its name"},
-				{Name: "from", Summary: "RFC 3339 or unix milliseconds, inclusive; without it a day before to"},
-				{Name: "to", Summary: "RFC 3339 or unix milliseconds, exclusive; without it now"},
-				{Name: "points", Summary: "at most so many rows", Type: "integer"},
-			},
+			}, api.RangeParams(), []api.Param{{Name: "points", Summary: "at most so many rows", Type: "integer"}}),
 			Response: hearth.History{}, Problems: []string{api.CodeBadRequest, hearth.CodeNoDevice}, Handler: w.history,
 		},
 		{
