@@ -217,3 +217,138 @@ func TestMosquittoAsBroker(t *testing.T) {
 	}
 	t.Logf("20 commands confirmed one after another in %s", time.Since(start))
 }
+
+// wire joins two ttys, as a cable does, until the test ends or cut is called; join plugs it in again.
+func wire(t *testing.T) (ours, theirs string, cut, join func()) {
+	t.Helper()
+	command, dir := needPeer(t, "socat"), t.TempDir()
+	ours, theirs = filepath.Join(dir, "ours"), filepath.Join(dir, "theirs")
+	var cmd *exec.Cmd
+	cut = func() {
+		if cmd != nil {
+			cmd.Process.Kill()
+			cmd.Wait()
+		}
+		cmd = nil
+	}
+	join = func() {
+		os.Remove(ours)
+		os.Remove(theirs)
+		cmd = exec.Command(command, "pty,raw,echo=0,link="+ours, "pty,raw,echo=0,link="+theirs)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the two ends of the wire", func() bool {
+			_, here := os.Stat(ours)
+			_, there := os.Stat(theirs)
+			return here == nil && there == nil
+		})
+	}
+	t.Cleanup(func() { cut() })
+	join()
+	return ours, theirs, cut, join
+}
+
+// modbusSlave runs node's modbus-serial on a tty: unit 2 has the registers of an SDM120.
+func modbusSlave(t *testing.T, tty string) {
+	t.Helper()
+	needPeer(t, "socat")
+	const folder = "scripts/peers/modbus-slave"
+	install := exec.Command("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--silent")
+	install.Dir = folder
+	if _, err := os.Stat(folder + "/node_modules"); err != nil {
+		if out, err := install.CombinedOutput(); err != nil {
+			t.Fatalf("npm ci: %v\n%s", err, out)
+		}
+	}
+	slave := exec.Command("node", "slave.js", "rtu", tty)
+	slave.Dir = folder
+	if _, err := slave.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := slave.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { slave.Process.Kill(); slave.Wait() })
+}
+
+// smartMeter writes a published telegram to a tty once a second until the test ends.
+func smartMeter(t *testing.T, tty func() string) {
+	telegram, err := os.ReadFile("drivers/dsmr/testdata/dsmr5-two-mbus.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, ended := t.Context(), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			if f, err := os.OpenFile(tty(), os.O_WRONLY|syscall.O_NOCTTY|syscall.O_NONBLOCK, 0); err == nil {
+				f.Write(telegram)
+				f.Close()
+			}
+		}
+	}()
+	t.Cleanup(func() { <-ended })
+}
+
+// TestMetersToTheReceiver is the main job on input that nobody here wrote: an independent Modbus slave and a published
+// telegram, over real lines, to the receiver; the meter's cable is pulled and put back.
+func TestMetersToTheReceiver(t *testing.T) {
+	bus, busEnd, _, _ := wire(t)
+	p1, p1End, cut, join := wire(t)
+	modbusSlave(t, busEnd)
+	smartMeter(t, func() string { return p1End })
+	s := newSpine(t, fmt.Sprintf("  bus: {type: modbus, port: %q, baud: 115200, poll: 1s, devices: [{address: 2, profile: eastron-sdm120}]}\n  p1: {type: dsmr, port: %q}\n", bus, p1))
+	want := map[string]float64{
+		"bus:2 power": -345.75, "bus:2 voltage": 230.5, "bus:2 energy_total": 1234.5,
+		"p1 energy": 2130.115 + 245.467, "p1 energy_t1": 2130.115, "p1 voltage_l1": 229.9, "p1 power": 111, "p1 gas_volume": 246.138,
+	}
+	eventually(t, "every value of both meters at the receiver", func() bool {
+		var devices []hearth.DeviceView
+		s.receiver.call(t, "GET", "/api/v1/homes/"+s.home+"/devices", nil, &devices)
+		got := map[string]float64{}
+		for _, d := range devices {
+			name := string(d.ID)
+			if d.Driver == "p1" {
+				name = "p1"
+			}
+			for _, p := range d.Properties {
+				if p.Value != nil {
+					got[name+" "+p.Name] = p.Value.Number()
+				}
+			}
+		}
+		for name, value := range want {
+			if off := got[name] - value; off > 0.001 || off < -0.001 {
+				return false
+			}
+		}
+		return true
+	})
+	driver := func(state string) func() bool {
+		return func() bool {
+			for _, d := range s.status(t).Drivers {
+				if d.Name == "p1" {
+					return d.State == state
+				}
+			}
+			return false
+		}
+	}
+	cut()
+	eventually(t, "the pulled cable in the status", driver("waiting"))
+	join()
+	eventually(t, "the driver running on the cable put back", driver("running"))
+	before := s.ledger(t).Total.Received
+	eventually(t, "more rows", func() bool { return s.ledger(t).Total.Received > before+20 })
+	if l := s.ledger(t).Total; l.Unexplained != 0 || l.Dropped != 0 {
+		t.Errorf("ledger %+v", l)
+	}
+}
