@@ -69,6 +69,8 @@ type gateway struct {
 	log     *slog.Logger
 	started time.Time
 
+	writtenBefore uint64 // what the buffer had given to the device in earlier lives
+
 	state   *state.DB
 	clock   *clock.Clock
 	tokens  *tokens.File
@@ -106,6 +108,7 @@ func (g *gateway) open(cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
+	g.writtenBefore = g.buffer.Stats().Written
 	if err := g.buffer.Replay(g.home.Saved(), g.home.Restore); err != nil {
 		g.log.Error("the last values could not all be read back from the buffer", "error", err)
 	}

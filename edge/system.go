@@ -105,10 +105,10 @@ func (g *gateway) status() web.Status {
 	trusted, source := g.clock.Status()
 	stats := g.buffer.Stats()
 	up := time.Since(g.started)
-	written := stats.Written + g.state.Written()
+	written := stats.Written - g.writtenBefore + g.state.Written()
 	return web.Status{
 		Version: g.o.Version, Uptime: int64(up.Seconds()), Home: g.cfg.Home,
-		Clock:   web.ClockStatus{Trusted: trusted, Source: source},
+		Clock:   web.ClockStatus{Trusted: trusted, Source: source, Now: hearth.Time{Time: g.now()}},
 		Drivers: g.fleet.list(),
 		Buffer:  web.BufferStatus{Produced: stats.Produced, Bytes: stats.Bytes, Cap: stats.Cap, Oldest: hearth.Time{Time: stats.Oldest}, Damaged: stats.Damaged},
 		Targets: g.targets.status(),

@@ -164,7 +164,7 @@ func (r reply) fault() *fault {
 		f.err = fmt.Errorf("the token may not do this (403%s): make one with the right scope; everything is kept meanwhile", said)
 	case r.status == http.StatusNotFound:
 		f.refused = true
-		f.err = fmt.Errorf("there is no such home or database there (404%s): check the url, and claim this gateway again if its home was deleted; everything is kept meanwhile", said)
+		f.err = fmt.Errorf("there is no such thing there (404%s): check the url and the name of the database, or claim this gateway again if its home was deleted; everything is kept meanwhile", said)
 	case r.status >= 300 && r.status < 400:
 		f.refused = true
 		f.err = fmt.Errorf("the answer is a redirect to %q (%d): put that address into url, or log in to the network if it asks for it", clip(r.header.Get("Location")), r.status)

@@ -1,21 +1,13 @@
 package web
 
 import (
-	"context"
-	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
-	"sync"
 	"testing"
-	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
 	"hearth"
+	"hearth/api/browsertest"
 )
 
 // The steps in a page.
@@ -26,44 +18,26 @@ var (
 )
 
 func TestPageInABrowser(t *testing.T) {
-	sizes := []struct {
-		name          string
-		width, height int64
-		dark          bool
-	}{{"desktop", 1280, 900, false}, {"phone", 390, 844, false}, {"narrow dark", 360, 740, true}}
-	for _, size := range sizes {
-		t.Run(size.name, func(t *testing.T) {
-			b := browsertest.Start(t)
-			h := newHouse(t, nil)
-			h.furnishMore(t)
-			scheme := "light"
-			if size.dark {
-				scheme = "dark"
-			}
-			b.Run("opening the link",
-				chromedp.EmulateViewport(size.width, size.height),
-				chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-					features := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}
-					_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features})
-					return err
-				}),
-				chromedp.Navigate(h.URL+"/?token="+adminToken),
-				until(`document.querySelectorAll("article.device").length === 11`),
-				until(`document.querySelector(".link.up") !== null`),
-				until(`location.search === ""`),
-				fits(),
-			)
-			b.Shot("page")
-			toggles(t, b, h)
-			liveValue(t, b, h)
-			renames(t, b, h)
-			charts(t, b)
-			fails(t, b, h)
-			if found := b.Complaints(); len(found) > 0 {
-				t.Errorf("the page complains: %q", found)
-			}
-		})
-	}
+	browsertest.OnEachScreen(t, func(t *testing.T, b *browsertest.Browser) {
+		h := newHouse(t, nil)
+		h.furnishMore(t)
+		b.Run("opening the link",
+			chromedp.Navigate(h.URL+"/?token="+adminToken),
+			until(`document.querySelectorAll("article.device").length === 11`),
+			until(`document.querySelector(".link.up") !== null`),
+			until(`location.search === ""`),
+			fits(),
+		)
+		b.Shot("page")
+		toggles(t, b, h)
+		liveValue(b, h)
+		renames(t, b, h)
+		charts(b)
+		fails(b, h)
+		if found := b.Complaints(); len(found) > 0 {
+			t.Errorf("the page complains: %q", found)
+		}
+	})
 }
 
 const lampSwitch = `document.querySelector('[data-device="toy:lamp"] [role=switch]')`
@@ -92,8 +66,7 @@ func toggles(t *testing.T, b *browsertest.Browser, h *house) {
 	}
 }
 
-func liveValue(t *testing.T, b *browsertest.Browser, h *house) {
-	t.Helper()
+func liveValue(b *browsertest.Browser, h *house) {
 	h.report(meter, "power", hearth.NumberOf(999))
 	b.Run("a value changes live", until(`document.querySelector('[data-device="toy:meter"] [data-property=power]').textContent.startsWith("999")`))
 	b.Run("a slider by keyboard",
@@ -112,8 +85,7 @@ func renames(t *testing.T, b *browsertest.Browser, h *house) {
 	}
 }
 
-func charts(t *testing.T, b *browsertest.Browser) {
-	t.Helper()
+func charts(b *browsertest.Browser) {
 	b.Run("opening a chart", chromedp.Click(chromedp.CSS(`[data-device="toy:room"] button[data-property=temperature]`)),
 		until(`document.querySelector("dialog.chart[open] canvas") !== null`),
 		until(`document.querySelector(".gaps li") !== null`),
@@ -123,8 +95,7 @@ func charts(t *testing.T, b *browsertest.Browser) {
 	b.Run("closing it by keyboard", chromedp.KeyEvent(kb.Escape), until(`document.querySelector("dialog") === null`))
 }
 
-func fails(t *testing.T, b *browsertest.Browser, h *house) {
-	t.Helper()
+func fails(b *browsertest.Browser, h *house) {
 	h.answer(func(hearth.Command) error { return hearth.Errorf(hearth.CodeOffline, "the lamp does not answer") })
 	b.Run("a command that fails", script(lampSwitch+`.click()`),
 		until(`document.querySelector('[data-device="toy:lamp"] .outcome.failed')?.textContent.includes("does not answer")`),
