@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -25,7 +24,25 @@ const (
 // as in radio:00158d0001a2b3c4.
 type ID string
 
-var idForm = regexp.MustCompile(`^[a-z][a-z0-9_-]*:[A-Za-z0-9][A-Za-z0-9._:@-]*$`)
+const (
+	lower   = "abcdefghijklmnopqrstuvwxyz"
+	letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ" + lower
+	digits  = "0123456789"
+)
+
+// made reports whether s begins with one of first and goes on with any of rest. Every row passes here: a regular
+// expression took an eighth of the receiver's time.
+func made(s, first, rest string) bool {
+	if s == "" || strings.IndexByte(first, s[0]) < 0 {
+		return false
+	}
+	for i := 1; i < len(s); i++ {
+		if strings.IndexByte(rest, s[i]) < 0 {
+			return false
+		}
+	}
+	return true
+}
 
 // Driver returns the configured name of the driver the device belongs to.
 func (id ID) Driver() string { driver, _, _ := strings.Cut(string(id), ":"); return driver }
@@ -35,7 +52,8 @@ func (id ID) Address() string { _, address, _ := strings.Cut(string(id), ":"); r
 
 // Check says why id cannot name a device.
 func (id ID) Check() error {
-	if len(id) > MaxID || !idForm.MatchString(string(id)) {
+	driver, address, _ := strings.Cut(string(id), ":")
+	if len(id) > MaxID || !made(driver, lower, lower+digits+"_-") || !made(address, letters+digits, letters+digits+"._:@-") {
 		return Errorf(CodeBadValue, "device id %q: want driver:address, letters, digits and . _ : @ - only, at most %d bytes", clip(string(id)), MaxID)
 	}
 	return nil
@@ -76,12 +94,10 @@ type Property struct {
 	Urgent    bool     `json:"urgent,omitempty"` // its readings are committed to disk at once: smoke, leak, lock
 }
 
-var propertyForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
-
 // Check says why p cannot be announced.
 func (p Property) Check() error {
 	switch {
-	case !propertyForm.MatchString(p.Name) || p.Name == "clock" || p.Name == "time":
+	case len(p.Name) > 64 || !made(p.Name, lower, lower+digits+"_") || p.Name == "clock" || p.Name == "time":
 		return Errorf(CodeBadValue, "property name %q: want [a-z][a-z0-9_]*, at most 64 bytes, not clock or time", clip(p.Name))
 	case p.Kind != Bool && p.Kind != Number && p.Kind != Text:
 		return Errorf(CodeBadValue, "property %s: kind %q is none of bool, number, text", p.Name, clip(string(p.Kind)))

@@ -34,11 +34,10 @@ func needPeer(t testing.TB, command string) string {
 	return ""
 }
 
-// peer runs a foreign program until the test ends, and returns once url answers; "" waits for nothing.
-func peer(t testing.TB, url string, env []string, command string, args ...string) {
+// peer runs a foreign program until the test ends, and returns its process once url answers; "" waits for nothing.
+func peer(t testing.TB, url, command string, args ...string) (pid int) {
 	t.Helper()
 	cmd := exec.Command(command, args...)
-	cmd.Env = append(os.Environ(), env...)
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Start(); err != nil {
@@ -52,7 +51,7 @@ func peer(t testing.TB, url string, env []string, command string, args ...string
 		}
 	})
 	if url == "" {
-		return
+		return cmd.Process.Pid
 	}
 	eventually(t, command+" answers", func() bool {
 		resp, err := http.Get(url)
@@ -62,9 +61,10 @@ func peer(t testing.TB, url string, env []string, command string, args ...string
 		resp.Body.Close()
 		return resp.StatusCode < 500
 	})
+	return cmd.Process.Pid
 }
 
-func startInflux(t testing.TB) (base string) {
+func startInflux(t testing.TB) (base string, pid int) {
 	command, address, dir := needPeer(t, "influxd"), freeAddress(t), t.TempDir()
 	config := filepath.Join(dir, "influxdb.conf")
 	text := fmt.Sprintf("reporting-disabled = true\nbind-address = %q\n[meta]\n dir = \"%s/meta\"\n[data]\n dir = \"%s/data\"\n wal-dir = \"%s/wal\"\n[http]\n bind-address = %q\n[monitor]\n store-enabled = false\n",
@@ -73,15 +73,13 @@ func startInflux(t testing.TB) (base string) {
 		t.Fatal(err)
 	}
 	base = "http://" + address
-	peer(t, base+"/ping", nil, command, "-config", config)
-	return base
+	return base, peer(t, base+"/ping", command, "-config", config)
 }
 
-func startVictoria(t testing.TB) (base string) {
+func startVictoria(t testing.TB) (base string, pid int) {
 	command, address := needPeer(t, "victoria-metrics"), freeAddress(t)
 	base = "http://" + address
-	peer(t, base+"/ping", nil, command, "-storageDataPath", t.TempDir(), "-httpListenAddr", address, "-search.latencyOffset", "0s")
-	return base
+	return base, peer(t, base+"/ping", command, "-storageDataPath", t.TempDir(), "-httpListenAddr", address, "-search.latencyOffset", "0s")
 }
 
 // fetch returns the body of a URL of a peer.
@@ -153,7 +151,7 @@ func drained(t testing.TB, s *spine, least int64) (acknowledged int64) {
 }
 
 func TestInfluxAsTarget(t *testing.T) {
-	base := startInflux(t)
+	base, _ := startInflux(t)
 	d, f := gatewayFor(t, fmt.Sprintf("url: %q, database: hearth", base))
 	s := &spine{edge: d, gateway: f}
 	drained(t, s, 200)
@@ -172,7 +170,7 @@ func TestInfluxAsTarget(t *testing.T) {
 }
 
 func TestVictoriaMetricsAsTarget(t *testing.T) {
-	base := startVictoria(t)
+	base, _ := startVictoria(t)
 	d, f := gatewayFor(t, fmt.Sprintf("url: %q, database: hearth", base))
 	s := &spine{edge: d, gateway: f}
 	drained(t, s, 200)
@@ -194,7 +192,7 @@ func TestMosquittoAsBroker(t *testing.T) {
 	if err := os.WriteFile(config, fmt.Appendf(nil, "listener %s 127.0.0.1\nallow_anonymous true\npersistence false\n", port), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	peer(t, "", nil, command, "-c", config)
+	peer(t, "", command, "-c", config)
 	s := newSpineOn(t, toy, fmt.Sprintf("mqtt: {broker: \"mqtt://%s\"}", address))
 	homePath := "/api/v1/homes/" + s.home
 	var lamp hearth.DeviceView

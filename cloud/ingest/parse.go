@@ -47,6 +47,9 @@ type parser struct {
 // stops the parser. One of its own means that nothing was read.
 func (p *parser) parse(body []byte, flush func() *refusal) *refusal {
 	p.names = map[string]string{}
+	if values := min(bytes.Count(body, []byte{'='}), chunk); values > 0 {
+		p.points = make([]series.Point, 0, values) // tags are counted as well, so it is somewhat too much
+	}
 	lines := lineReader{rest: body}
 	var failed *refusal
 	err := hearth.DecodeLines(body, p.precision, p.now, func(l *hearth.Line) {
@@ -140,6 +143,9 @@ func (p *parser) add(l *hearth.Line) error {
 		name := p.names[string(f.Key)]
 		p.points = append(p.points, series.Point{Series: p.series, Field: name, Time: l.Time, Value: f.Value})
 		if p.device != "" {
+			if p.readings == nil {
+				p.readings = make([]hearth.Reading, 0, cap(p.points))
+			}
 			p.readings = append(p.readings, hearth.Reading{Device: p.device, Property: name, Value: f.Value, Time: time.Unix(0, l.Time).UTC()})
 		}
 	}
@@ -220,7 +226,7 @@ func (p *parser) checkField(f hearth.Field) error {
 	}
 	switch {
 	case p.device != "":
-		if err := (hearth.Property{Name: name, Kind: f.Value.Kind()}).Check(); !seen && err != nil {
+		if err := (hearth.Property{Name: name, Kind: f.Value.Kind()}).Check(); err != nil {
 			return err
 		}
 	case len(name) > maxField || name == "" || !utf8.ValidString(name):

@@ -117,3 +117,14 @@ func FuzzHeaders(f *testing.F) {
 		}
 	})
 }
+
+// A name that a foreign measurement may have is not thereby a property's.
+func TestNamesOfPropertiesAreCheckedEachTime(t *testing.T) {
+	p := &parser{}
+	if refused := p.parse([]byte("cpu Bad=1 1\nhearth,device=a:1 Bad=2 1\nhearth,device=a:1 good=3 1"), nil); refused != nil {
+		t.Fatal(refused)
+	}
+	if len(p.points) != 2 || p.badRows != 1 {
+		t.Errorf("%d points, %d bad rows", len(p.points), p.badRows)
+	}
+}
