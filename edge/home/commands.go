@@ -26,6 +26,8 @@ type book struct {
 	lines   map[hearth.ID]*line
 	ctx     context.Context // Run's: commands start only while it is alive
 	settled sync.WaitGroup
+
+	giving sync.Mutex // one command is taken at a time, so that an id is taken once
 }
 
 // entry is one command. Only advance changes its record.
@@ -56,19 +58,25 @@ func newBook() book {
 // conflict. An empty id or deadline is filled in; a deadline that has passed gives an expired record. Errors, all
 // without a record: no_device, read_only, bad_value, conflict, busy.
 func (h *Home) Do(cmd hearth.Command) (hearth.Record, error) {
-	now, trusted := h.opt.Now()
-	remaining, err := h.fill(&cmd, now, trusted)
+	h.giving.Lock()
+	defer h.giving.Unlock()
+	if cmd.ID == "" {
+		cmd.ID = hearth.NewCommandID()
+	}
+	if err := checkCommandID(cmd.ID); err != nil {
+		return hearth.Record{}, err
+	}
+	if known, ok := h.Command(cmd.ID); ok {
+		if !known.Same(cmd) {
+			return hearth.Record{}, hearth.Errorf(hearth.CodeConflict, "command %s was given before with other content", cmd.ID)
+		}
+		return known, nil
+	}
+	remaining, err := h.dates(&cmd)
 	if err != nil {
 		return hearth.Record{}, err
 	}
 	h.mu.Lock()
-	if known := h.entries[cmd.ID]; known != nil {
-		defer h.mu.Unlock()
-		if !known.rec.Same(cmd) {
-			return hearth.Record{}, hearth.Errorf(hearth.CodeConflict, "command %s was given before with other content", cmd.ID)
-		}
-		return known.rec, nil
-	}
 	e, superseded, err := h.enter(cmd, remaining)
 	h.mu.Unlock()
 	if err != nil {
@@ -76,6 +84,9 @@ func (h *Home) Do(cmd hearth.Command) (hearth.Record, error) {
 	}
 	if err := h.advance(e, hearth.Accepted, false, nil); err != nil {
 		h.drop(e)
+		for _, old := range superseded {
+			h.start(old)
+		}
 		return hearth.Record{}, fmt.Errorf("storing the command: %w", err)
 	}
 	for _, old := range superseded {
@@ -87,14 +98,9 @@ func (h *Home) Do(cmd hearth.Command) (hearth.Record, error) {
 	return e.rec, nil
 }
 
-// fill completes cmd and returns how long it may take from now.
-func (h *Home) fill(cmd *hearth.Command, now time.Time, trusted bool) (time.Duration, error) {
-	if cmd.ID == "" {
-		cmd.ID = hearth.NewCommandID()
-	}
-	if err := checkCommandID(cmd.ID); err != nil {
-		return 0, err
-	}
+// dates completes cmd and returns how long it may take from now.
+func (h *Home) dates(cmd *hearth.Command) (time.Duration, error) {
+	now, trusted := h.opt.Now()
 	if cmd.Issued.IsZero() {
 		cmd.Issued = hearth.Time{Time: now}
 	}

@@ -298,6 +298,11 @@ func TestSameIDIsTheSameCommand(t *testing.T) {
 		if len(r.sent) != 1 || len(r2.sent) != 0 {
 			t.Errorf("sent %d times, and %d after the restart", len(r.sent), len(r2.sent))
 		}
+		r2.trusted = false
+		cmd.Deadline = hearth.Time{Time: time.Now().Add(-time.Hour)}
+		if rec, err := r2.Do(cmd); err != nil || rec.State != hearth.Applied {
+			t.Errorf("again, with a clock that cannot judge its deadline: %+v, %v", rec, err)
+		}
 		cmd.Set = on(true)
 		if _, err := r2.Do(cmd); err == nil || hearth.ErrorOf(err).Code != hearth.CodeConflict {
 			t.Errorf("other content under the same id: %v", err)
@@ -543,14 +548,29 @@ func TestDiskThatRefusesACommand(t *testing.T) {
 		r := start(t, d)
 		defer r.stop()
 		r.driver.Announce(lampDevice())
+		free := make(chan struct{})
+		r.do = func(context.Context, hearth.Command) error { <-free; return nil }
+		for _, id := range []string{"sent", "waits"} {
+			if _, err := r.Do(hearth.Command{ID: id, Device: lamp, Set: map[string]hearth.Value{"identify": hearth.BoolOf(true)}}); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
 		d.commands.fail = errors.New("no space left on device")
+		if _, err := r.Do(hearth.Command{Device: lamp, Set: map[string]hearth.Value{"identify": hearth.BoolOf(true)}}); err == nil {
+			t.Error("a command that is not on disk was accepted")
+		}
 		if _, err := r.Do(hearth.Command{ID: "x", Device: lamp, Set: on(true)}); err == nil {
 			t.Error("a command that is not on disk was accepted")
 		}
-		if _, known := r.Command("x"); known || len(r.sent) != 0 {
+		if _, known := r.Command("x"); known || len(r.sent) != 1 {
 			t.Error("something is left of it")
 		}
 		d.commands.fail = nil
+		close(free)
+		if got := r.final(t, "waits"); got.State != hearth.Applied {
+			t.Errorf("what it would have superseded is %s", got.State)
+		}
 	})
 }
 
