@@ -21,6 +21,7 @@ var arrows = []struct {
 	{"settings", nil},
 	{"configs", nil},
 	{"api", []string{"."}},
+	{"api/browsertest", nil},
 
 	{"edge/hearth-edge", []string{".", "settings", "edge", "edge/*", "drivers/serial"}},
 	{"edge", []string{".", "settings", "configs", "api", "edge/*", "drivers/*"}},
@@ -47,8 +48,8 @@ var alsoInTests = map[string][]string{
 	".":         {"edge", "cloud", "settings"}, // the end-to-end test
 	"drivers/*": {"drivers/drivertest", "drivers/serial/serialtest", "configs"},
 	"edge":      {"settings"},
-	"edge/*":    {"edge/*", "drivers/sim", "settings"},
-	"cloud/*":   {"cloud/*"},
+	"edge/*":    {"edge/*", "drivers/sim", "settings", "api/browsertest"},
+	"cloud/*":   {"cloud/*", "api/browsertest"},
 	"configs":   {"edge", "cloud", "settings"},
 }
 

@@ -1,24 +1,19 @@
 package web_test
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
 	"hearth"
+	"hearth/api/browsertest"
 )
 
 // The steps in a page.
@@ -49,35 +44,25 @@ func (g *gateway) furnish(t *testing.T) {
 }
 
 func TestPagesInABrowser(t *testing.T) {
-	sizes := []struct {
-		name          string
-		width, height int64
-		scheme        string
-	}{{"desktop", 1280, 900, "light"}, {"phone", 390, 844, "light"}, {"narrow dark", 360, 740, "dark"}}
-	for _, size := range sizes {
-		t.Run(size.name, func(t *testing.T) {
-			b := browsertest.Start(t)
-			s := newSite(t)
-			for i := range 12 {
-				s.join(t, fmt.Sprintf("House %d", i+1))
-			}
-			g := s.join(t, title)
-			g.connect(t)
-			g.furnish(t)
-			b.Run("opening the link", chromedp.EmulateViewport(size.width, size.height), scheme(size.scheme),
-				chromedp.Navigate(s.URL+"/?token="+s.admin), until(`location.search === ""`))
-			homesPage(t, b, s)
-			b.Follow(`.home a[href="/homes/`+g.Home+`"]`)
-			b.Run("a home", until(`document.querySelectorAll("article.device").length === 2`), there(".link.up"), text("h1", title),
-				fits())
-			homePage(t, b, g)
-			taken := func(complaint string) bool { return strings.Contains(complaint, "409 (Conflict)") } // a home's name, on purpose
-			if found := slices.DeleteFunc(b.Complaints(), taken); len(found) > 0 {
-				t.Errorf("the pages complain: %q", found)
-			}
-			goesAway(t, b, g)
-		})
-	}
+	browsertest.OnEachScreen(t, func(t *testing.T, b *browsertest.Browser) {
+		s := newSite(t)
+		for i := range 12 {
+			s.join(t, fmt.Sprintf("House %d", i+1))
+		}
+		g := s.join(t, title)
+		g.connect(t)
+		g.furnish(t)
+		b.Run("opening the link", chromedp.Navigate(s.URL+"/?token="+s.admin), until(`location.search === ""`))
+		homesPage(t, b, s)
+		b.Follow(`.home a[href="/homes/` + g.Home + `"]`)
+		b.Run("a home", until(`document.querySelectorAll("article.device").length === 2`), there(".link.up"), text("h1", title), fits())
+		homePage(t, b, g)
+		taken := func(complaint string) bool { return strings.Contains(complaint, "409 (Conflict)") } // a home's name, on purpose
+		if found := slices.DeleteFunc(b.Complaints(), taken); len(found) > 0 {
+			t.Errorf("the pages complain: %q", found)
+		}
+		goesAway(b, g)
+	})
 }
 
 func homesPage(t *testing.T, b *browsertest.Browser, s *site) {
@@ -99,9 +84,7 @@ func homesPage(t *testing.T, b *browsertest.Browser, s *site) {
 		text("dialog .command", "hearth-edge claim -config /etc/hearth/edge.yaml "+s.URL+" "), until(rows+`.length === 14`),
 		fits())
 	b.Shot("add")
-	code, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector("dialog .code").textContent`))
-	must(t, err)
-	claim, err := s.books.Claim(t.Context(), code)
+	claim, err := s.books.Claim(t.Context(), browsertest.Value[string](b, `document.querySelector("dialog .code").textContent`))
 	must(t, err)
 	attic := &gateway{Claim: claim, site: s}
 	attic.connect(t)
@@ -114,9 +97,9 @@ func homePage(t *testing.T, b *browsertest.Browser, g *gateway) {
 		text("#gateway", "the stick is not plugged in"), text("#gateway", "43\u202fMB a day"))
 	b.Run("the ledger", text("#ledger [data-count=unexplained]", "0"), text("#ledger [data-count=dropped]", "60"), text("#ledger [data-count=on_gateway]", "9"),
 		text(".head", "nothing unexplained"), script(`document.querySelector("#ledger details").open = true`), there("#ledger tbody tr"))
-	toggles(t, b, g)
-	charts(t, b)
-	fails(t, b, g)
+	toggles(b, g)
+	charts(b)
+	fails(b, g)
 	g.upload(t, []hearth.Reading{{Device: room, Property: "temperature", Value: hearth.NumberOf(23.25), Time: time.Now()}}, nil, 9, 60, 37)
 	b.Run("a live value", text(`[data-device="toy:room"] [data-property=temperature]`, "23.25"))
 	g.status(t, "running", "")
@@ -130,8 +113,7 @@ func homePage(t *testing.T, b *browsertest.Browser, g *gateway) {
 
 const lampSwitch = `document.querySelector('[data-device="toy:lamp"] [role=switch]')`
 
-func toggles(t *testing.T, b *browsertest.Browser, g *gateway) {
-	t.Helper()
+func toggles(b *browsertest.Browser, g *gateway) {
 	release := make(chan struct{})
 	g.answers(func(hearth.Command) *hearth.Error { <-release; return nil })
 	b.Run("switching the lamp on by keyboard", until(lampSwitch+`.getAttribute("aria-checked") === "false"`),
@@ -144,8 +126,7 @@ func toggles(t *testing.T, b *browsertest.Browser, g *gateway) {
 		script(`document.querySelector(".command details").open = true`), text(".command ol", "confirmed by the device's own report"), text(".command .when", "by boss"))
 }
 
-func charts(t *testing.T, b *browsertest.Browser) {
-	t.Helper()
+func charts(b *browsertest.Browser) {
 	b.Run("opening a chart", chromedp.Click(chromedp.CSS(`[data-device="toy:room"] button[data-property=temperature]`)),
 		there("dialog.chart[open] canvas"), text(".gaps li", "60 readings missing"), until(`document.querySelector("dialog.chart").scrollWidth <= innerWidth`))
 	b.Shot("chart")
@@ -154,8 +135,7 @@ func charts(t *testing.T, b *browsertest.Browser) {
 	b.Run("closing it by keyboard", chromedp.KeyEvent(kb.Escape), until(`document.querySelector("dialog") === null`))
 }
 
-func fails(t *testing.T, b *browsertest.Browser, g *gateway) {
-	t.Helper()
+func fails(b *browsertest.Browser, g *gateway) {
 	g.answers(func(hearth.Command) *hearth.Error {
 		return &hearth.Error{Code: hearth.CodeOffline, Message: "the lamp does not answer"}
 	})
@@ -165,8 +145,7 @@ func fails(t *testing.T, b *browsertest.Browser, g *gateway) {
 }
 
 // goesAway has first the gateway and then the receiver leave.
-func goesAway(t *testing.T, b *browsertest.Browser, g *gateway) {
-	t.Helper()
+func goesAway(b *browsertest.Browser, g *gateway) {
 	g.leave()
 	b.Run("the gateway is away", text(".notices", "The gateway is away"), text(".head", "offline"))
 	g.site.web.Close()
@@ -186,12 +165,11 @@ func TestAThousandHomesInABrowser(t *testing.T) {
 	}
 	b.Run("opening the page", chromedp.EmulateViewport(1280, 900), chromedp.Navigate(s.URL+"/?token="+s.read),
 		until(`document.querySelectorAll(".home:not(.heads)").length === 1000`), until(`document.querySelector(".top button") === null`))
-	took, err := chromedp.Run(ctx, chromedp.Evaluate[float64](`(() => {
+	took := browsertest.Value[float64](b, `(() => {
 		const field = document.querySelector(".find input"), began = performance.now();
 		field.value = "99"; field.dispatchEvent(new Event("input", { bubbles: true }));
 		return new Promise((done) => requestAnimationFrame(() => setTimeout(() => done(performance.now() - began))));
-	})()`, chromedp.EvalAwaitPromise))
-	must(t, err)
+	})()`)
 	t.Logf("finding among a thousand homes took %.0f ms", took)
 	b.Run("finding", until(`document.querySelectorAll(".home:not(.heads)").length === 19`))
 	if found := b.Complaints(); len(found) > 0 {

@@ -157,6 +157,14 @@ func (g *gateway) influxDrained(limit time.Duration) {
 	within(g.t, limit, "the database has everything", func() bool { return g.buffer.Target(TargetInflux).Backlog == 0 })
 }
 
+// withInflux returns a gateway and the database that it reaches.
+func withInflux(t *testing.T) (*fakeInflux, *gateway) {
+	n := newMemNet()
+	f := newFakeInflux(t)
+	f.serve(n.listen(influxAddr))
+	return f, newGateway(t, n, TargetInflux)
+}
+
 func TestTheDatabaseGetsEveryLine(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -177,12 +185,9 @@ func TestTheDatabaseGetsEveryLine(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				n := newMemNet()
-				f := newFakeInflux(t)
-				tt.prepare(f)
-				f.serve(n.listen(influxAddr))
-				g := newGateway(t, n, TargetInflux)
+				f, g := withInflux(t)
 				defer g.close()
+				tt.prepare(f)
 				g.produce(6, 10)
 				u := g.start(g.influxOptions())
 				g.influxDrained(10 * time.Minute)
@@ -209,12 +214,9 @@ func TestTheDatabaseGetsEveryLine(t *testing.T) {
 
 func TestAWrongConfigurationCostsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newMemNet()
-		f := newFakeInflux(t)
-		f.refuse = "organization name not found"
-		f.serve(n.listen(influxAddr))
-		g := newGateway(t, n, TargetInflux)
+		f, g := withInflux(t)
 		defer g.close()
+		f.refuse = "organization name not found"
 		g.produce(3, 10)
 		o := g.influxOptions()
 		o.Influx.Database, o.Influx.Org, o.Influx.Bucket = "", "me", "b"
@@ -235,10 +237,7 @@ func TestAWrongConfigurationCostsNothing(t *testing.T) {
 
 func TestBlocksTravelTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newMemNet()
-		f := newFakeInflux(t)
-		f.serve(n.listen(influxAddr))
-		g := newGateway(t, n, TargetInflux)
+		f, g := withInflux(t)
 		defer g.close()
 		g.produce(70, 100)
 		g.start(g.influxOptions())
@@ -251,12 +250,9 @@ func TestBlocksTravelTogether(t *testing.T) {
 
 func TestAVictoriaMetricsGetsNumbers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newMemNet()
-		f := newFakeInflux(t)
-		f.victoria = true
-		f.serve(n.listen(influxAddr))
-		g := newGateway(t, n, TargetInflux)
+		f, g := withInflux(t)
 		defer g.close()
+		f.victoria = true
 		at := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
 		g.commit(
 			hearth.Reading{Device: lampID, Property: "on", Value: hearth.BoolOf(true), Time: at},
@@ -282,10 +278,7 @@ func TestAVictoriaMetricsGetsNumbers(t *testing.T) {
 
 func TestTheDatabaseServesTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newMemNet()
-		f := newFakeInflux(t)
-		f.serve(n.listen(influxAddr))
-		g := newGateway(t, n, TargetInflux)
+		_, g := withInflux(t)
 		defer g.close()
 		g.setTrusted(false)
 		g.start(g.influxOptions())

@@ -44,6 +44,14 @@ func (g *gateway) balanced(f *fakeReceiver, dropped uint64) {
 	}
 }
 
+// withReceiver returns a gateway and the receiver that it reaches.
+func withReceiver(t *testing.T) (*fakeReceiver, *gateway) {
+	n := newMemNet()
+	f := newFakeReceiver(t)
+	f.serve(n.listen(cloudAddr))
+	return f, newGateway(t, n, TargetCloud)
+}
+
 func TestEveryRowArrivesOnceWhateverGoesWrong(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -70,12 +78,9 @@ func TestEveryRowArrivesOnceWhateverGoesWrong(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				n := newMemNet()
-				f := newFakeReceiver(t)
-				f.faults = tt.faults
-				f.serve(n.listen(cloudAddr))
-				g := newGateway(t, n, TargetCloud)
+				f, g := withReceiver(t)
 				defer g.close()
+				f.faults = tt.faults
 				g.produce(5, 7)
 				start := time.Now()
 				g.start(g.cloudOptions())
@@ -93,12 +98,9 @@ func TestEveryRowArrivesOnceWhateverGoesWrong(t *testing.T) {
 
 func TestAnOutageIsRetriedForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newMemNet()
-		f := newFakeReceiver(t)
-		f.serve(n.listen(cloudAddr))
-		g := newGateway(t, n, TargetCloud)
+		f, g := withReceiver(t)
 		defer g.close()
-		n.set(true)
+		g.net.set(true)
 		u := g.start(g.cloudOptions())
 		for range 24 {
 			g.produce(1, 10)
@@ -107,7 +109,7 @@ func TestAnOutageIsRetriedForEver(t *testing.T) {
 		if got := u.Targets()[0]; got.State != stateWaiting || got.Backlog != 240 || !strings.Contains(got.Error, "refused") {
 			t.Errorf("while away: %+v", got)
 		}
-		n.set(false)
+		g.net.set(false)
 		g.drained(90 * time.Second)
 		g.balanced(f, 0)
 		within(t, time.Minute, "idle", func() bool { return u.Targets()[0].State == stateIdle })
@@ -126,10 +128,7 @@ func TestARestoredReceiverGetsTheRowsAgain(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				n := newMemNet()
-				f := newFakeReceiver(t)
-				f.serve(n.listen(cloudAddr))
-				g := newGateway(t, n, TargetCloud)
+				f, g := withReceiver(t)
 				defer g.close()
 				g.start(g.cloudOptions())
 				g.produce(5, 10)
@@ -148,10 +147,7 @@ func TestARestoredReceiverGetsTheRowsAgain(t *testing.T) {
 
 func TestABlockThatIsRefusedForGoodBecomesAGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newMemNet()
-		f := newFakeReceiver(t)
-		f.serve(n.listen(cloudAddr))
-		g := newGateway(t, n, TargetCloud)
+		f, g := withReceiver(t)
 		defer g.close()
 		g.start(g.cloudOptions())
 		f.set(func(f *fakeReceiver) { f.refuse = 2 })
@@ -198,12 +194,9 @@ func TestWhatTheGatewayNoLongerHoldsBecomesAGap(t *testing.T) {
 
 func TestLinesThatTheReceiverRefusesAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newMemNet()
-		f := newFakeReceiver(t)
-		f.bad = func(row string) bool { return strings.HasSuffix(row, "3000") }
-		f.serve(n.listen(cloudAddr))
-		g := newGateway(t, n, TargetCloud)
+		f, g := withReceiver(t)
 		defer g.close()
+		f.bad = func(row string) bool { return strings.HasSuffix(row, "3000") }
 		g.start(g.cloudOptions())
 		g.produce(3, 10)
 		g.drained(time.Minute)
@@ -216,12 +209,9 @@ func TestLinesThatTheReceiverRefusesAreCounted(t *testing.T) {
 
 func TestARefusedTokenKeepsEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newMemNet()
-		f := newFakeReceiver(t)
-		f.token = "another"
-		f.serve(n.listen(cloudAddr))
-		g := newGateway(t, n, TargetCloud)
+		f, g := withReceiver(t)
 		defer g.close()
+		f.token = "another"
 		u := g.start(g.cloudOptions())
 		g.produce(2, 10)
 		within(t, time.Minute, "refused", func() bool { return u.Targets()[0].State == stateRefused })
@@ -236,17 +226,14 @@ func TestARefusedTokenKeepsEverything(t *testing.T) {
 
 func TestATokenAloneIsEnough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newMemNet()
-		f := newFakeReceiver(t)
-		f.serve(n.listen(cloudAddr))
-		g := newGateway(t, n, TargetCloud)
+		f, g := withReceiver(t)
 		defer g.close()
 		o := g.cloudOptions()
 		o.Cloud.Home, o.Cloud.TokenName, o.Cloud.MQTT = "", "", ""
-		n.set(true)
+		g.net.set(true)
 		g.start(o)
 		<-time.After(time.Hour)
-		n.set(false)
+		g.net.set(false)
 		g.produce(2, 10)
 		g.drained(3 * time.Minute)
 		g.balanced(f, 0)
@@ -255,10 +242,7 @@ func TestATokenAloneIsEnough(t *testing.T) {
 
 func TestTimeIsLearntWhileTheClockIsNotTrusted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newMemNet()
-		f := newFakeReceiver(t)
-		f.serve(n.listen(cloudAddr))
-		g := newGateway(t, n, TargetCloud)
+		f, g := withReceiver(t)
 		defer g.close()
 		g.setTrusted(false)
 		u := g.start(g.cloudOptions())
@@ -291,10 +275,7 @@ func TestTimeIsLearntWhileTheClockIsNotTrusted(t *testing.T) {
 
 func TestARestartGoesOnWhereTheReceiverIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newMemNet()
-		f := newFakeReceiver(t)
-		f.serve(n.listen(cloudAddr))
-		g := newGateway(t, n, TargetCloud)
+		f, g := withReceiver(t)
 		defer g.close()
 		for range 4 {
 			f.set(func(f *fakeReceiver) { f.faults = []string{"", "", "lost"} })
