@@ -90,7 +90,7 @@ func matches(operation *openapi3.Operation, status int, header http.Header, body
 // What INTERFACES promises is not renamed by accident.
 func TestOperationsAreStable(t *testing.T) {
 	var got []string
-	for _, route := range New(Options{Tokens: tokens}).table().Routes {
+	for _, route := range newHouse(t, nil).web.table().Routes {
 		got = append(got, fmt.Sprintf("%s %s %s %s", route.ID, route.Method, route.Path, route.Scope))
 	}
 	slices.Sort(got)

@@ -35,11 +35,12 @@ type Options struct {
 
 // A Web serves the gateway's HTTP. It answers as soon as it is made; live events flow while Run runs.
 type Web struct {
-	o       Options
-	hub     *api.Hub
-	auth    *api.Auth
-	handler http.Handler
-	started time.Time
+	o        Options
+	hub      *api.Hub
+	auth     *api.Auth
+	handler  http.Handler
+	started  time.Time
+	happened *home.Subscription // from the beginning: nothing that happens before Run is missed
 
 	document []byte // OpenAPI
 
@@ -49,7 +50,7 @@ type Web struct {
 
 // New returns a Web.
 func New(o Options) *Web {
-	w := &Web{o: withDefaults(o), started: time.Now()}
+	w := &Web{o: withDefaults(o), started: time.Now(), happened: o.Home.Subscribe(1024)}
 	w.life, w.end = context.WithCancel(context.Background())
 	w.hub = api.NewHub(api.HubOptions{})
 	w.auth = api.NewAuth(api.AuthOptions{Find: w.o.Tokens, Cookie: CookieName, Hint: w.o.TokenHint})
@@ -94,8 +95,7 @@ func (w *Web) ServeHTTP(rw http.ResponseWriter, r *http.Request) { w.handler.Ser
 func (w *Web) Run(ctx context.Context) error {
 	defer w.hub.Close()
 	defer w.end()
-	sub := w.o.Home.Subscribe(1024)
-	defer sub.Close()
+	defer w.happened.Close()
 	watch := newStatusWatch(w.status)
 	tick := time.NewTicker(statusEvery)
 	defer tick.Stop()
@@ -103,7 +103,7 @@ func (w *Web) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case e := <-sub.C():
+		case e := <-w.happened.C():
 			w.publish(e)
 		case <-tick.C:
 			if w.hub.Clients() > 0 {
@@ -112,7 +112,7 @@ func (w *Web) Run(ctx context.Context) error {
 				}
 			}
 		}
-		if sub.Lost() {
+		if w.happened.Lost() {
 			w.hub.Reset()
 		}
 	}
