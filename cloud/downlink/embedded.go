@@ -193,7 +193,8 @@ func (e *embedded) serve(s *session) {
 	e.ended(s)
 }
 
-// admit notes whose session it is, unless the token has too many.
+// admit notes whose session it is, unless the token has too many. A gateway's counts from here: the broker ends the one
+// it takes over before it establishes its own, and in between the home is not offline.
 func (e *embedded) admit(s *session, token hearth.Token) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -202,6 +203,9 @@ func (e *embedded) admit(s *session, token hearth.Token) bool {
 	}
 	e.perToken[token.Hash]++
 	s.token, s.admitted = token, true
+	if s.live = token.Scope == hearth.ScopeGateway; s.live {
+		e.gateways[token.Home]++
+	}
 	return true
 }
 
@@ -209,11 +213,9 @@ func (e *embedded) admit(s *session, token hearth.Token) bool {
 func (e *embedded) established(s *session) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if s.token.Scope != hearth.ScopeGateway || e.ctx == nil {
+	if !s.live || e.ctx == nil {
 		return
 	}
-	s.live = true
-	e.gateways[s.token.Home]++
 	e.sink.session(e.ctx, s.token.Home, true)
 }
 
