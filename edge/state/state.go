@@ -23,10 +23,11 @@ import (
 
 // A DB is the open file. Its methods are safe for several goroutines.
 type DB struct {
-	bolt    *bbolt.DB
-	log     *slog.Logger
-	damage  string
-	commits atomic.Uint64
+	bolt     *bbolt.DB
+	log      *slog.Logger
+	damage   string
+	commits  atomic.Uint64
+	pageSize uint64
 }
 
 // Open opens the file at path, or makes it. A damaged one is set aside as path.damaged, what can be read of it is carried
@@ -67,8 +68,7 @@ func (db *DB) Close() error { return db.bolt.Close() }
 // Written returns how many bytes were given to the device since Open.
 func (db *DB) Written() uint64 {
 	stats := db.bolt.Stats()
-	metaPages := db.commits.Load() * uint64(db.bolt.Info().PageSize)
-	return uint64(stats.TxStats.GetPageAlloc()) + metaPages
+	return uint64(stats.TxStats.GetPageAlloc()) + db.commits.Load()*db.pageSize
 }
 
 // try opens the file and reads every entry once, so that damage is met here and not in the middle of work.
@@ -102,6 +102,9 @@ func (db *DB) try(path string) error {
 func (db *DB) open(path string) error {
 	return guard(func() (err error) {
 		db.bolt, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType})
+		if err == nil {
+			db.pageSize = uint64(db.bolt.Info().PageSize) // asked now: later the answer may race with a write
+		}
 		return err
 	})
 }
