@@ -106,9 +106,12 @@ func New(o Options) *Downlink {
 	return d
 }
 
-// Listen starts the embedded broker for as long as ctx lasts, so that a port in use is known before the receiver says
-// that it is ready. Run comes next.
+// Listen tells of the commands that are under way and starts the embedded broker for as long as ctx lasts, so that a
+// receiver that says it is ready knows what is asked of its devices, and that its port is free. Run comes next.
 func (d *Downlink) Listen(ctx context.Context) error {
+	if err := d.tellOpen(ctx); err != nil {
+		return fmt.Errorf("reading the commands under way: %w", err)
+	}
 	if e, ok := d.via.(*embedded); ok {
 		return e.listen(ctx)
 	}
@@ -123,9 +126,6 @@ func (d *Downlink) Clients() int { return d.via.clients() }
 
 // Run serves the broker and ends commands whose time is up, until ctx ends.
 func (d *Downlink) Run(ctx context.Context) error {
-	if err := d.tellOpen(ctx); err != nil && ctx.Err() == nil {
-		return err
-	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.via.run(ctx) })
 	group.Go(func() error { d.sweep(ctx); return nil })
