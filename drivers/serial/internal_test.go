@@ -133,6 +133,19 @@ func TestList(t *testing.T) {
 	}
 }
 
+func TestStableName(t *testing.T) {
+	root := t.TempDir()
+	const name = "/dev/serial/by-id/usb-Itead_Sonoff_a6ee-if00-port0"
+	link(t, "../../ttyUSB3", filepath.Join(root, name))
+	write(t, filepath.Join(root, "dev/ttyUSB3"), "")
+	write(t, filepath.Join(root, "dev/ttyUSB4"), "")
+	for port, want := range map[string]string{"/dev/ttyUSB3": name, name: name, "/dev/ttyUSB4": "/dev/ttyUSB4", "/dev/gone": "/dev/gone"} {
+		if got := stableName(root, port); got != want {
+			t.Errorf("%s: got %s, want %s", port, got, want)
+		}
+	}
+}
+
 func TestListHere(t *testing.T) {
 	if _, err := List(); err != nil {
 		t.Error(err)

@@ -28,6 +28,18 @@ type Info struct {
 // List returns the serial ports of this machine, sorted by Name. It opens none of them.
 func List() ([]Info, error) { return list("/") }
 
+// StableName returns the name in /dev/serial/by-id of the tty that port is or leads to, port itself if it has none. A
+// driver that keeps it finds its stick again when it comes back as another ttyUSB.
+func StableName(port string) string { return stableName("/", port) }
+
+func stableName(root, port string) string {
+	device, err := filepath.EvalSymlinks(filepath.Join(root, port))
+	if err != nil {
+		return port
+	}
+	return cmp.Or(stableNames(root)[filepath.Base(device)], port)
+}
+
 func list(root string) ([]Info, error) {
 	ttys, err := os.ReadDir(filepath.Join(root, "sys/class/tty"))
 	if err != nil {

@@ -62,6 +62,14 @@ func (r *recorder) Write(b []byte) (int, error) {
 	return r.Port.Write(b)
 }
 
+// SetLines implements Lines where the port does; it is not recorded.
+func (r *recorder) SetLines(dtr, rts bool) error {
+	if lines, ok := r.Port.(Lines); ok {
+		return lines.SetLines(dtr, rts)
+	}
+	return nil
+}
+
 func (r *recorder) Close() error {
 	err := r.Port.Close()
 	r.mu.Lock()

@@ -27,6 +27,7 @@ type Config struct {
 	Parity   string `yaml:"parity"`    // none, even, odd
 	DataBits int    `yaml:"data_bits"` // 5 to 8
 	StopBits int    `yaml:"stop_bits"` // 1, 2
+	Flow     string `yaml:"flow"`      // flow control: none, hardware (RTS/CTS), software (XON/XOFF, minded by the driver)
 	Record   string `yaml:"record"`    // a file that gets every byte with its time, for a bug report; see Recording
 }
 
@@ -35,6 +36,13 @@ const (
 	ParityNone = "none"
 	ParityEven = "even"
 	ParityOdd  = "odd"
+)
+
+// Flow controls are the values that Config.Flow takes, "" meaning the default.
+const (
+	FlowNone     = "none"
+	FlowHardware = "hardware"
+	FlowSoftware = "software" // XON and XOFF come through as bytes: one that is noise must not stop the line for good
 )
 
 // The speeds that any adapter does without being asked to.
@@ -56,6 +64,9 @@ func (c Config) Or(defaults Config) Config {
 	}
 	if c.StopBits == 0 {
 		c.StopBits = defaults.StopBits
+	}
+	if c.Flow == "" {
+		c.Flow = defaults.Flow
 	}
 	return c
 }
@@ -87,6 +98,9 @@ func (c Config) Check() error {
 	if c.StopBits < 0 || c.StopBits > 2 {
 		problems = append(problems, settings.At("stop_bits", "want 1 or 2, not %d", c.StopBits))
 	}
+	if !slices.Contains([]string{"", FlowNone, FlowHardware, FlowSoftware}, c.Flow) {
+		problems = append(problems, settings.At("flow", "want none, hardware or software, not %q", c.Flow))
+	}
 	return errors.Join(problems...)
 }
 
@@ -100,11 +114,17 @@ type Port interface {
 	SetReadDeadline(time.Time) error // the zero time: reads wait for ever
 }
 
+// Lines is what the ports that Open returns also implement: setting the modem control lines, which sticks use as reset
+// and bootloader pins. A TCP connection and a pseudo terminal have none, and nothing happens.
+type Lines interface {
+	SetLines(dtr, rts bool) error
+}
+
 // ErrBusy is wrapped by Open's error when somebody else has the port.
 var ErrBusy = errors.New("the port is in use")
 
 // Defaults of a line, for what a driver does not know better.
-var defaults = Config{Baud: 9600, Parity: ParityNone, DataBits: 8, StopBits: 1}
+var defaults = Config{Baud: 9600, Parity: ParityNone, DataBits: 8, StopBits: 1, Flow: FlowNone}
 
 const writeTimeout = 5 * time.Second
 
@@ -145,7 +165,8 @@ type line interface {
 type port struct {
 	name    string
 	line    line
-	release func() // before the line is closed
+	modem   func(dtr, rts bool) error // nil: there are no such lines
+	release func()                    // before the line is closed
 	cancel  func() bool
 	gone    string // what a person is told when the line has ended
 
@@ -173,6 +194,14 @@ func (p *port) Write(b []byte) (int, error) {
 }
 
 func (p *port) SetReadDeadline(t time.Time) error { return p.line.SetReadDeadline(t) }
+
+// SetLines implements Lines; without such lines it does nothing.
+func (p *port) SetLines(dtr, rts bool) error {
+	if p.modem == nil {
+		return nil
+	}
+	return p.modem(dtr, rts)
+}
 
 func (p *port) Close() error {
 	if p.cancel != nil {

@@ -78,6 +78,7 @@ func TestLineIsSet(t *testing.T) {
 		"meter":        {serial.Config{Baud: 2400, Parity: "even", StopBits: 2}, 2400, unix.CSTOPB, unix.PARODD},
 		"odd speed":    {serial.Config{Baud: 250000}, 250000, 0, 0},
 		"stick":        {serial.Config{Baud: 460800}, 460800, 0, unix.PARODD},
+		"hardware":     {serial.Config{Baud: 115200, Flow: "hardware"}, 115200, unix.CRTSCTS, 0},
 		"eight for P1": {serial.Config{Baud: 115200, DataBits: 8}, 115200, unix.CS8, unix.PARODD},
 	}
 	for name, tt := range tests {
@@ -94,7 +95,7 @@ func TestLineIsSet(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.Ospeed != tt.baud || got.Cflag&tt.set != tt.set || got.Cflag&tt.cleared != 0 || got.Lflag&(unix.ECHO|unix.ICANON) != 0 {
+			if got.Ospeed != tt.baud || got.Cflag&tt.set != tt.set || got.Cflag&tt.cleared != 0 || got.Lflag&(unix.ECHO|unix.ICANON) != 0 || got.Iflag&(unix.IXON|unix.IXOFF) != 0 {
 				t.Errorf("%d baud, flags %#x, local flags %#x", got.Ospeed, got.Cflag, got.Lflag)
 			}
 		})
@@ -293,6 +294,7 @@ func TestCheck(t *testing.T) {
 		"parity":    {serial.Config{Port: "/dev/x", Parity: "mark"}, "parity: want none, even or odd"},
 		"data bits": {serial.Config{Port: "/dev/x", DataBits: 9}, "data_bits: want 5, 6, 7 or 8"},
 		"stop bits": {serial.Config{Port: "/dev/x", StopBits: 3}, "stop_bits: want 1 or 2"},
+		"flow":      {serial.Config{Port: "/dev/x", Flow: "xon"}, "flow: want none, hardware or software"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

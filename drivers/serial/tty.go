@@ -38,7 +38,27 @@ func openTTY(c Config) (*port, error) {
 	if err != nil {
 		return nil, errors.Join(refused(c.Port, 1, err), f.Close())
 	}
-	return &port{name: c.Port, line: f, gone: "was unplugged", release: func() { _ = line.Close() }}, nil
+	p := &port{name: c.Port, line: f, gone: "was unplugged", release: func() { _ = line.Close() }}
+	if _, err := line.GetModemStatusBits(); err == nil {
+		p.modem = func(dtr, rts bool) error { return errors.Join(line.SetDTR(dtr), line.SetRTS(rts)) }
+	}
+	if c.Flow != FlowHardware {
+		return p, nil
+	}
+	if err := raw.Control(func(fd uintptr) { failed = hardwareFlow(int(fd)) }); err != nil || failed != nil {
+		return nil, errors.Join(refused(c.Port, 1, errors.Join(err, failed)), p.Close())
+	}
+	return p, nil
+}
+
+// hardwareFlow is what the library has no setting for.
+func hardwareFlow(fd int) error {
+	t, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	if err != nil {
+		return err
+	}
+	t.Cflag |= unix.CRTSCTS
+	return unix.IoctlSetTermios(fd, unix.TCSETS, t)
 }
 
 // lock keeps out a second opener in this process and those with root's rights, whom the library's TIOCEXCL lets in.
@@ -55,7 +75,7 @@ func lock(fd int) error {
 	return nil
 }
 
-// setLine makes the line raw, without flow control, as c says. What it returns keeps the line exclusive until closed.
+// setLine makes the line raw as c says, without flow control. What it returns keeps the line exclusive until closed.
 func setLine(c Config) (bugst.Port, error) {
 	mode := &bugst.Mode{BaudRate: c.Baud, DataBits: c.DataBits}
 	switch c.Parity {

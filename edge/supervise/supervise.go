@@ -9,6 +9,8 @@ import (
 	"math/rand/v2"
 	"runtime/debug"
 	"time"
+
+	"hearth"
 )
 
 // States of a supervised part.
@@ -23,7 +25,8 @@ const (
 const (
 	firstPause = time.Second
 	lastPause  = time.Minute
-	steady     = time.Minute // running that long forgets the last error and the length of the pause
+	awayPause  = 5 * time.Second // at most, while what is spoken with is away: to look is cheap, and it may be back
+	steady     = time.Minute     // running that long forgets the last error and the length of the pause
 )
 
 // A Status says how a part is. Its last error stays until it has run for a minute.
@@ -33,8 +36,8 @@ type Status struct {
 	Since time.Time `json:"since"` // of the state
 }
 
-// Run calls fn until ctx is done, again after a pause of 1 s to 60 s whenever it returns or panics, and then returns
-// nil. Only ctx decides that a stop was asked for: whatever else fn returns is a failure, nil and a DeadlineExceeded
+// Run calls fn until ctx is done, again after a pause of 1 s to 60 s whenever it returns or panics (to 5 s for an error of
+// code offline), and then returns nil. Only ctx decides that a stop was asked for: whatever else fn returns is a failure, nil and a DeadlineExceeded
 // of its own among them. change, if not nil, is told every new Status, one at a time. Failures are logged here.
 func Run(ctx context.Context, log *slog.Logger, change func(Status), fn func(context.Context) error) error {
 	if change == nil {
@@ -56,14 +59,25 @@ func Run(ctx context.Context, log *slog.Logger, change func(Status), fn func(con
 		if ctx.Err() != nil {
 			return nil
 		}
-		status.Error = err.Error()
 		wait := pause + rand.N(pause/4)
-		log.Warn("stopped, will be started again", "error", err, "pause", wait.Round(time.Millisecond))
+		level := slog.LevelWarn
+		if status.Error == err.Error() && pause == awayPause {
+			level = slog.LevelDebug // it was said
+		}
+		log.Log(ctx, level, "stopped, will be started again", "error", err, "pause", wait.Round(time.Millisecond))
+		status.Error = err.Error()
 		enter(Waiting)
 		sleep(ctx, wait)
-		pause = min(2*pause, lastPause)
+		pause = min(2*pause, longest(err))
 	}
 	return nil
+}
+
+func longest(err error) time.Duration {
+	if errors.Is(err, &hearth.Error{Code: hearth.CodeOffline}) {
+		return awayPause
+	}
+	return lastPause
 }
 
 // once runs fn to its end and calls settled when it has run for long enough; the error is never nil.

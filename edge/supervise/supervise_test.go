@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"hearth"
 )
 
 // record runs fn under Run until stop is called and returns what was said, with the seconds since the start.
@@ -120,6 +122,28 @@ func TestStopWaitsForTheEnd(t *testing.T) {
 		})
 		if !ended {
 			t.Error("Run returned before what it runs")
+		}
+	})
+}
+
+// What was unplugged is found soon after it is back, however long it was away, and its absence is said once.
+func TestAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		var tries []time.Time
+		_ = Run(ctx, slog.New(slog.NewTextHandler(&log, nil)), nil, func(context.Context) error {
+			tries = append(tries, time.Now())
+			return hearth.Errorf(hearth.CodeOffline, "there is no port")
+		})
+		for i := 1; i < len(tries); i++ {
+			if pause := tries[i].Sub(tries[i-1]); pause > awayPause*5/4 {
+				t.Errorf("pause %d was %s", i, pause)
+			}
+		}
+		if said := strings.Count(log.String(), "there is no port"); len(tries) < 90 || said > 4 {
+			t.Errorf("%d tries, said %d times", len(tries), said)
 		}
 	})
 }
