@@ -23,7 +23,7 @@ var arrows = []struct {
 	{"api", []string{"."}},
 	{"api/browsertest", nil},
 
-	{"edge/hearth-edge", []string{".", "settings", "edge", "edge/*", "drivers/serial"}},
+	{"edge/hearth-edge", []string{".", "settings", "edge", "edge/*", "drivers/serial", "drivers/zigbee/fake"}},
 	{"edge", []string{".", "settings", "configs", "api", "edge/*", "drivers/*"}},
 	{"edge/home", []string{"."}},
 	{"edge/buffer", []string{"."}},
@@ -38,6 +38,16 @@ var arrows = []struct {
 
 	{"drivers/serial", []string{".", "settings"}},
 	{"drivers/drivertest", []string{"."}},
+	{"drivers/zigbee/radio", nil},
+	{"drivers/zigbee/zcl", nil},
+	{"drivers/zigbee/zdo", []string{"drivers/zigbee/radio"}},
+	{"drivers/zigbee/fake", []string{"settings", "drivers/zigbee/radio", "drivers/zigbee/zcl", "drivers/zigbee/zdo"}},
+	{"drivers/zigbee/znp", []string{".", "drivers/serial", "drivers/zigbee/radio", "drivers/zigbee/zdo"}},
+	{"drivers/zigbee/ezsp", []string{".", "drivers/serial", "drivers/zigbee/radio", "drivers/zigbee/zdo"}},
+	{"drivers/zigbee/ota", []string{".", "drivers/zigbee/radio", "drivers/zigbee/zcl"}},
+	{"drivers/zigbee/traffic", []string{".", "drivers/zigbee/radio", "drivers/zigbee/zcl", "drivers/zigbee/zdo"}},
+	{"drivers/zigbee/quirks", []string{".", "settings", "drivers/zigbee/zcl"}},
+	{"drivers/zigbee/expose", []string{".", "drivers/zigbee/radio", "drivers/zigbee/zcl", "drivers/zigbee/quirks"}},
 	{"drivers/*", []string{".", "settings", "drivers/serial"}},
 
 	{"scripts/*", []string{"."}}, // load generators and the like
@@ -45,12 +55,13 @@ var arrows = []struct {
 
 // alsoInTests is what only tests may import beyond their arrows.
 var alsoInTests = map[string][]string{
-	".":         {"edge", "cloud", "settings"}, // the end-to-end test
-	"drivers/*": {"drivers/drivertest", "drivers/serial/serialtest", "configs"},
-	"edge":      {"settings"},
-	"edge/*":    {"edge/*", "drivers/sim", "settings", "api/browsertest"},
-	"cloud/*":   {"cloud/*", "api/browsertest"},
-	"configs":   {"edge", "cloud", "settings"},
+	".":                {"edge", "cloud", "settings", "drivers/zigbee/*"}, // the end-to-end tests
+	"drivers/*":        {"drivers/drivertest", "drivers/serial/serialtest", "configs"},
+	"drivers/zigbee/*": {"drivers/zigbee/*"},
+	"edge":             {"settings"},
+	"edge/*":           {"edge/*", "drivers/sim", "settings", "api/browsertest"},
+	"cloud/*":          {"cloud/*", "api/browsertest"},
+	"configs":          {"edge", "cloud", "settings"},
 }
 
 func TestArrowsPointDown(t *testing.T) {

@@ -1,0 +1,237 @@
+package ezsp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"hearth/drivers/zigbee/ezsp/ash"
+	"hearth/drivers/zigbee/radio"
+)
+
+// answerTimeout is how long the firmware may take; it writes its flash in some commands.
+const answerTimeout = 5 * time.Second
+
+// A request is a command that is under way.
+type request struct {
+	command  command
+	sequence uint8
+	done     chan answer // has room for one
+	timer    *time.Timer
+	settled  bool
+}
+
+type answer struct {
+	body []byte
+	err  error
+}
+
+// call has the firmware carry out a command and returns what it answers. The error is a *radio.Failure, or that of ctx.
+func (r *Radio) call(ctx context.Context, c command, body []byte) (*reader, error) {
+	return r.exchange(ctx, c, func(f frame) []byte { f.body = body; return f.append(nil) })
+}
+
+func (r *Radio) exchange(ctx context.Context, c command, write func(frame) []byte) (*reader, error) {
+	select {
+	case r.slot <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ended(ctx, c)
+	}
+	q := r.register(c)
+	switch err := r.link.Send(write(frame{sequence: q.sequence, command: c})); {
+	case errors.Is(err, ash.ErrFull):
+		r.settle(q, answer{err: &radio.Failure{Class: radio.Busy, Doing: c.String()}})
+	case errors.Is(err, ash.ErrDown):
+		r.settle(q, answer{err: isDown(c.String())})
+	case err != nil:
+		r.settle(q, answer{err: &radio.Failure{Class: radio.Refused, Doing: fmt.Sprintf("%s (%v)", c, err)}})
+	}
+	select {
+	case a := <-q.done:
+		return &reader{rest: a.body}, a.err
+	case <-ctx.Done(): // the slot stays taken until the answer comes, or its time is up
+		return nil, ended(ctx, c)
+	}
+}
+
+func ended(ctx context.Context, c command) error { return fmt.Errorf("%s: %w", c, ctx.Err()) }
+
+func (r *Radio) register(c command) *request {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sequence++
+	q := &request{command: c, sequence: r.sequence, done: make(chan answer, 1)}
+	q.timer = time.AfterFunc(answerTimeout, func() {
+		r.settle(q, answer{err: &radio.Failure{Class: radio.Timeout, Doing: c.String()}})
+	})
+	r.pending[q.sequence] = q
+	return q
+}
+
+// settle ends a request, the first time it is called for it.
+func (r *Radio) settle(q *request, a answer) {
+	r.mu.Lock()
+	settled := q.settled
+	q.settled = true
+	if r.pending[q.sequence] == q {
+		delete(r.pending, q.sequence)
+	}
+	r.mu.Unlock()
+	if settled {
+		return
+	}
+	q.timer.Stop()
+	q.done <- a
+	<-r.slot
+}
+
+// answered settles the request that f is the answer to. It reports whether there is one.
+func (r *Radio) answered(f frame) bool {
+	if f.callback() {
+		return false
+	}
+	r.mu.Lock()
+	q := r.pending[f.sequence]
+	r.mu.Unlock()
+	switch {
+	case q == nil:
+		return false
+	case f.command == cmdInvalidCommand:
+		in := &reader{rest: f.body}
+		r.settle(q, answer{err: invalid(q.command, in.u8())})
+	case f.command != q.command:
+		return false
+	case f.control&controlTruncated != 0:
+		r.settle(q, answer{err: &radio.Failure{Class: radio.Busy, Doing: q.command.String() + " (the answer was cut short)"}})
+	default:
+		r.settle(q, answer{body: f.body})
+	}
+	return true
+}
+
+// invalid returns why the firmware did not even look at a command (EzspStatus).
+func invalid(c command, reason uint8) *radio.Failure {
+	const unknownFrame, outOfMemory, queueFull = 0x31, 0x35, 0x41
+	f := &radio.Failure{Class: radio.Refused, Status: uint32(reason), Doing: c.String()}
+	switch reason {
+	case unknownFrame:
+		f.Doing += " (the firmware does not know it)"
+	case outOfMemory, queueFull:
+		f.Class = radio.Busy
+	}
+	return f
+}
+
+// do carries out a command that is answered with nothing but an EmberStatus.
+func (r *Radio) do(ctx context.Context, c command, body []byte) error {
+	return r.doing(ctx, c, body, r.speaks().status)
+}
+
+// configure carries out one that is answered with nothing but an EzspStatus.
+func (r *Radio) configure(ctx context.Context, c command, body []byte) error {
+	return r.doing(ctx, c, body, r.speaks().configStatus)
+}
+
+// storeKey carries out one that stores a key.
+func (r *Radio) storeKey(ctx context.Context, c command, body []byte) error {
+	return r.doing(ctx, c, body, r.speaks().keyStatus)
+}
+
+func (r *Radio) doing(ctx context.Context, c command, body []byte, read func(*reader) status) error {
+	in, err := r.call(ctx, c, body)
+	if err != nil {
+		return err
+	}
+	s := read(in)
+	if in.short {
+		return tooShort(c)
+	}
+	if !s.ok() {
+		return s.failure(c.String())
+	}
+	return nil
+}
+
+func tooShort(c command) *radio.Failure {
+	return &radio.Failure{Class: radio.Refused, Doing: c.String() + " (the answer is too short)"}
+}
+
+// classOf returns the class of a failure, -1 if err is none.
+func classOf(err error) radio.Class {
+	var f *radio.Failure
+	if errors.As(err, &f) {
+		return f.Class
+	}
+	return -1
+}
+
+// refused reports whether err only says that the firmware does not want something.
+func refused(err error) bool {
+	class := classOf(err)
+	return class == radio.Refused || class == radio.Busy
+}
+
+// A watcher gets the states of the network as they come.
+type watcher struct {
+	states chan status // has room for some; what does not fit is dropped, the oldest stay
+	gone   chan struct{}
+}
+
+const maxStates = 8
+
+// watch begins to collect the states of the network; unwatch must follow.
+func (r *Radio) watch() *watcher {
+	w := &watcher{states: make(chan status, maxStates), gone: make(chan struct{})}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.watchers[w] = true
+	return w
+}
+
+func (r *Radio) unwatch(w *watcher) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.watchers, w)
+}
+
+// lose ends the wait; the radio's lock is held.
+func (w *watcher) lose() {
+	select {
+	case <-w.gone:
+	default:
+		close(w.gone)
+	}
+}
+
+// see tells all watchers of a state.
+func (r *Radio) see(s status) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for w := range r.watchers {
+		select {
+		case w.states <- s:
+		default:
+		}
+	}
+}
+
+// await waits until the network is in that state.
+func (w *watcher) await(ctx context.Context, wanted meaning, patience time.Duration, doing string) error {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for {
+		select {
+		case s := <-w.states:
+			if s.means == wanted {
+				return nil
+			}
+		case <-w.gone:
+			return isDown(doing)
+		case <-timer.C:
+			return &radio.Failure{Class: radio.Timeout, Doing: doing}
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %w", doing, ctx.Err())
+		}
+	}
+}
