@@ -55,7 +55,7 @@ var arrows = []struct {
 
 // alsoInTests is what only tests may import beyond their arrows.
 var alsoInTests = map[string][]string{
-	".":                {"edge", "cloud", "settings", "drivers/zigbee/*"}, // the end-to-end tests
+	".":                {"edge", "cloud", "settings", "drivers/zigbee/*", "api/browsertest"}, // the end-to-end tests
 	"drivers/*":        {"drivers/drivertest", "drivers/serial/serialtest", "configs"},
 	"drivers/zigbee/*": {"drivers/zigbee/*"},
 	"edge":             {"settings"},

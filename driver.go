@@ -10,7 +10,8 @@ import (
 // is also an http.Handler, mounted at /api/v1/drivers/{name}/.
 type Driver interface {
 	// Run opens the connection and serves it until ctx is done, then returns nil; or it returns why the
-	// connection broke, and is run again after a pause. A Driver never retries by itself.
+	// connection broke, and is run again after a pause. A Driver never retries by itself. An error that has a method
+	// Again() <-chan struct{} is for a cause that somebody can remove: when that is closed, the pause is over.
 	Run(ctx context.Context, home Home) error
 
 	// Do carries out one command and returns when the device has acknowledged it. The command has already been

@@ -12,6 +12,7 @@ import (
 	"hearth/drivers/plugin"
 	"hearth/drivers/sim"
 	"hearth/drivers/text"
+	"hearth/drivers/zigbee"
 	"hearth/settings"
 )
 
@@ -27,6 +28,10 @@ func kinds() map[string]kind {
 		"plugin": use(plain(plugin.New)),
 		"sim":    use(plain(sim.New)),
 		"text":   use(plain(text.New)),
+		"zigbee": use(func(env hearth.Env, c zigbee.Config, dir string) (hearth.Driver, error) {
+			c.Dir = dir
+			return zigbee.New(env, c)
+		}),
 	}
 }
 

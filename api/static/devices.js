@@ -6,10 +6,13 @@ import { Icon } from "./icons.js";
 import { label, number } from "./format.js";
 
 // What is only of interest when something is wrong.
-const technical = /^(link_quality|rssi|battery_voltage|voltage|current|frequency|power_factor|power_apparent|power_reactive|tariff|uptime|buffer_rows|buffer_bytes|clock_offset|flash_written|cpu_temperature|rss|power_on_behavior|identify|refresh|reset_energy|color_x|color_y|reachable|interview)(_|$)/;
+const technical = /^(link_quality|rssi|battery_voltage|voltage|current|frequency|power_factor|power_apparent|power_reactive|tariff|uptime|buffer_rows|buffer_bytes|clock_offset|flash_written|cpu_temperature|rss|power_on_behavior|identify|refresh|reset_energy|color_x|color_y|reachable|interview|reinterview|remove|firmware|pan_id|extended_pan_id|install_code|ban|allow|resets|channel|binary_input|display_unit|device_temperature|local|pi|lock_event)(_|$)/;
 
 // What a person looks for first.
 const first = ["on", "brightness", "target_temperature", "temperature", "humidity", "occupancy", "open", "lock", "position", "movement", "power", "energy"];
+
+/** Whether a property belongs under "More". Routers can let devices in, but a person opens the network at its coordinator. */
+function aside(device, p) { return technical.test(p.name) || p.name === "pairing" && device.type !== "coordinator"; }
 
 function order(p) {
   const i = first.indexOf(p.name);
@@ -66,8 +69,8 @@ export class Card extends Component {
 
   render({ live, device, control, rename, admin, open, dark }) {
     const properties = sorted(dark ? device.properties.map((p) => ({ ...p, stale: true })) : device.properties);
-    const shown = properties.filter((p) => !technical.test(p.name));
-    const rest = properties.filter((p) => technical.test(p.name));
+    const shown = properties.filter((p) => !aside(device, p));
+    const rest = properties.filter((p) => aside(device, p));
     const main = shown.find((p) => p.name === "on" && p.writable && control);
     const rows = shown.filter((p) => p !== main);
     const id = "d-" + device.id.replaceAll(/[^A-Za-z0-9]/g, "-");

@@ -62,6 +62,14 @@ func demo(c *call) (err error) {
 		return err
 	}
 	text := fmt.Sprintf("data: %q\nhome: Demo\nlog: warn\nweb: {listen: %q}\ndrivers:\n  demo: {type: sim, devices: 20}\n", dir, c.listen)
+	if c.zigbee {
+		port, stop, err := demoStick(filepath.Join(dir, "stick"), c.err)
+		if err != nil {
+			return err
+		}
+		defer stop()
+		text += fmt.Sprintf("  radio: {type: zigbee, port: %q, adapter: znp}\n", port)
+	}
 	cfg, err := edge.ParseConfig("the demo", []byte(text))
 	if err != nil {
 		return usageError{fmt.Sprintf("-data or -listen cannot be used: %s", firstLine(err))}

@@ -50,6 +50,7 @@ type call struct {
 	name     string
 	scope    string
 	insecure bool
+	zigbee   bool
 }
 
 func commands() []command {
@@ -60,6 +61,7 @@ func commands() []command {
 		{"demo", "", "a simulated home: no hardware, no configuration", false, func(c *call) {
 			c.flags.StringVar(&c.data, "data", "", "keep what the demo stores in `DIR`; without it, it is gone at the end")
 			c.flags.StringVar(&c.listen, "listen", "127.0.0.1:8470", "the page's `address`")
+			c.flags.BoolVar(&c.zigbee, "zigbee", false, "with a fake Zigbee stick and its devices beside the simulated home")
 		}, demo},
 		{"ports", "", "serial ports by stable name, with the driver that would fit", false, nil, ports},
 		{"doctor", "", "looks at everything around the gateway and names the first broken thing", true, nil, examine},
@@ -72,6 +74,14 @@ func commands() []command {
 		}, addToken},
 		{"token list", "", "names, scopes and when they were made", true, nil, listTokens},
 		{"token remove", "", "whoever has it is refused from then on", true, name, removeToken},
+		{"zigbee dump", "DEVICE", "what a device definition needs: everything that the device can be asked; the daemon must run", true, func(c *call) {
+			c.flags.StringVar(&c.name, "driver", "", "the radio's `name`, where there are several")
+		}, dumpZigbee},
+		{"zigbee fake", "", "a stick and its devices without hardware, for whoever writes a device definition", false, func(c *call) {
+			c.flags.StringVar(&c.listen, "listen", "127.0.0.1:8479", "the `address` that a driver's port names: tcp://ADDRESS")
+			c.flags.StringVar(&c.name, "adapter", "znp", "what the stick speaks: znp or ezsp")
+			c.flags.StringVar(&c.data, "data", "", "keep the stick's memory in `DIR`; without it the stick is blank at every start")
+		}, fakeZigbee},
 		{"backup", "FILE", "all state of the gateway, radio network included, but no readings; works while the daemon runs", true, nil, backup},
 		{"restore", "FILE", "puts a backup in place; the daemon must not run", true, nil, restore},
 		{"version", "", "", false, nil, printVersion},

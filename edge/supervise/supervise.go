@@ -37,7 +37,7 @@ type Status struct {
 }
 
 // Run calls fn until ctx is done, again after a pause of 1 s to 60 s whenever it returns or panics (to 5 s for an error of
-// code offline), and then returns nil. Only ctx decides that a stop was asked for: whatever else fn returns is a failure, nil and a DeadlineExceeded
+// code offline), and then returns nil. The channel of an error with Again() <-chan struct{} ends the pause. Only ctx decides that a stop was asked for: whatever else fn returns is a failure, nil and a DeadlineExceeded
 // of its own among them. change, if not nil, is told every new Status, one at a time. Failures are logged here.
 func Run(ctx context.Context, log *slog.Logger, change func(Status), fn func(context.Context) error) error {
 	if change == nil {
@@ -67,8 +67,11 @@ func Run(ctx context.Context, log *slog.Logger, change func(Status), fn func(con
 		log.Log(ctx, level, "stopped, will be started again", "error", err, "pause", wait.Round(time.Millisecond))
 		status.Error = err.Error()
 		enter(Waiting)
-		sleep(ctx, wait)
-		pause = min(2*pause, longest(err))
+		if sleep(ctx, wait, again(err)) {
+			pause = min(2*pause, longest(err))
+		} else {
+			pause = firstPause
+		}
 	}
 	return nil
 }
@@ -109,11 +112,24 @@ func guarded(ctx context.Context, log *slog.Logger, fn func(context.Context) err
 	return fn(ctx)
 }
 
-func sleep(ctx context.Context, d time.Duration) {
+// again returns what ends the pause after err, nil if nothing does.
+func again(err error) <-chan struct{} {
+	var hopeful interface{ Again() <-chan struct{} }
+	if errors.As(err, &hopeful) {
+		return hopeful.Again()
+	}
+	return nil
+}
+
+// sleep reports whether it was for the whole pause.
+func sleep(ctx context.Context, d time.Duration, again <-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
+	case <-again:
+		return false
 	case <-timer.C:
 	}
+	return true
 }

@@ -3,6 +3,7 @@ package supervise
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -144,6 +145,34 @@ func TestAway(t *testing.T) {
 		}
 		if said := strings.Count(log.String(), "there is no port"); len(tries) < 90 || said > 4 {
 			t.Errorf("%d tries, said %d times", len(tries), said)
+		}
+	})
+}
+
+// A hopeful error says when its cause is gone.
+type hopeful struct{ again chan struct{} }
+
+func (hopeful) Error() string            { return "somebody has to decide" }
+func (h hopeful) Again() <-chan struct{} { return h.again }
+
+func TestAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		again := make(chan struct{})
+		time.AfterFunc(100*time.Second, func() { close(again) })
+		var tries []time.Duration
+		start := time.Now()
+		run(t, 5*time.Minute, func(ctx context.Context) error {
+			tries = append(tries, time.Since(start).Truncate(time.Second))
+			select {
+			case <-again:
+				<-ctx.Done()
+				return nil
+			default:
+				return fmt.Errorf("the network: %w", hopeful{again})
+			}
+		})
+		if last := tries[len(tries)-1]; last != 100*time.Second || len(tries) < 6 {
+			t.Errorf("tried at %v, want the last at 100 s", tries)
 		}
 	})
 }

@@ -339,9 +339,12 @@ func TestUpgradesThatFail(t *testing.T) {
 		}, Failed, "asks for"},
 		"comes back old": {func(tr *trial) {
 			tr.say(tr.lamp, zcl.CmdOTAUpgradeEnd, Query{1, 2, 20, nil}.append([]byte{0}))
-			old := uint32(10)
+			old := uint32(11)
 			tr.Restarted(tr.lamp.IEEE, &old)
-		}, Failed, "came back with version 0x0000000a"},
+			if q, _, _ := tr.Known(tr.lamp.IEEE); q.Version != old {
+				tr.t.Errorf("it is known to have %d", q.Version)
+			}
+		}, Failed, "came back with version 0x0000000b"},
 		"battery": {func(tr *trial) {
 			tr.Abort(tr.lamp.IEEE)
 			if err := tr.start(tr.lamp.IEEE, tr.image, &low); err == nil || !strings.Contains(err.Error(), "42 %") {

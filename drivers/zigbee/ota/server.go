@@ -320,6 +320,10 @@ func (s *Server) end(d Device, f zcl.Frame, status zcl.Status, q Query) []Reply 
 func (s *Server) Restarted(device radio.IEEE, version *uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if a, known := s.queries[device]; known && version != nil {
+		a.Version = *version
+		s.queries[device] = a
+	}
 	u := s.upgrades[device]
 	switch {
 	case u == nil || u.State != Restarting:

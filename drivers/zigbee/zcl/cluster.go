@@ -90,6 +90,16 @@ func AttributeName(cluster, id uint16) string {
 	return fmt.Sprintf("0x%04x", id)
 }
 
+// Attributes returns the ids of the attributes that a cluster can have by the ZCL.
+func Attributes(cluster uint16) []uint16 {
+	known := findCluster(cluster).attributes
+	ids := make([]uint16, len(known))
+	for i, a := range known {
+		ids[i] = a.id
+	}
+	return ids
+}
+
 // AttributeType returns the type that an attribute has by the ZCL.
 func AttributeType(cluster, id uint16) (DataType, bool) {
 	a, known := findAttribute(cluster, id)

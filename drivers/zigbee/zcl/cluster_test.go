@@ -2,6 +2,7 @@ package zcl
 
 import (
 	"regexp"
+	"slices"
 	"testing"
 )
 
@@ -137,6 +138,15 @@ func TestTableFacts(t *testing.T) {
 		if name := CommandName(fact.cluster, fact.toClient, fact.command); name != fact.name {
 			t.Errorf("0x%04x command 0x%02x is %s, want %s", fact.cluster, fact.command, name, fact.name)
 		}
+	}
+}
+
+func TestAttributesOfACluster(t *testing.T) {
+	if ids := Attributes(ClusterOnOff); !slices.Contains(ids, AttrOnOffOnOff) || !slices.Contains(ids, 0x4003) || slices.Contains(ids, AttrClusterRevision) {
+		t.Errorf("on_off has %x", ids)
+	}
+	if ids := Attributes(0xabcd); len(ids) != 0 {
+		t.Errorf("an unknown cluster has %x", ids)
 	}
 }
 

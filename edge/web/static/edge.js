@@ -5,6 +5,7 @@ import { Live } from "./live.js";
 import { Devices } from "./devices.js";
 import { Chart } from "./chart.js";
 import { Machine, targetNames } from "./gateway.js";
+import { Radio } from "./radio.js";
 
 const { home, version, control, admin } = document.body.dataset;
 const may = { control: control !== undefined, admin: admin !== undefined };
@@ -44,6 +45,7 @@ function App() {
   return html`<header class="top"><div><img src="/static/icon.svg" alt="" width="28" height="28"/><h1>${home || "Hearth"}</h1><span class=${"link " + link[0]} role="status">${link[1]}</span></div></header>
     <main><${Notices} status=${live.status}/>
       <${Devices} live=${live} control=${may.control} admin=${may.admin} open=${open} minute=${minute}/>
+      ${may.control && live.status && live.status.drivers.filter((d) => d.type === "zigbee").map((d) => html`<${Radio} key=${d.name} live=${live} name=${d.name} admin=${may.admin}/>`)}
       <${Machine} live=${live} status=${live.status} version=${version}/></main>
     ${p && html`<${Chart} live=${live} device=${device} p=${p} close=${() => chart(null)}/>`}`;
 }

@@ -1,0 +1,117 @@
+package zigbee
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"hearth/drivers/zigbee/expose"
+	"hearth/drivers/zigbee/quirks"
+	"hearth/settings"
+)
+
+// definitions are what is known of models beyond the standard: ours, and a person's own, which win. The person's folder
+// is looked at every few seconds and read anew when it has changed.
+type definitions struct {
+	library *quirks.Library
+	folder  string // "" if there is none
+	state   string // of the folder when it was read
+}
+
+const lookEvery = 5 * time.Second
+
+func loadDefinitions(cfg Config) (*definitions, error) {
+	if cfg.Definitions == "" {
+		return readDefinitions("")
+	}
+	return readDefinitions(cfg.path(cfg.Definitions))
+}
+
+func readDefinitions(folder string) (*definitions, error) {
+	known := &definitions{folder: folder}
+	sources := []fs.FS{quirks.BuiltIn()}
+	if folder != "" {
+		if _, err := os.Stat(folder); err != nil {
+			return nil, settings.At("definitions", "reading the device definitions: %v", err)
+		}
+		known.state = folderState(folder)
+		sources = append(sources, os.DirFS(folder))
+	}
+	var err error
+	if known.library, err = quirks.Load(sources...); err != nil {
+		return nil, fmt.Errorf("reading the device definitions: %w", err)
+	}
+	return known, nil
+}
+
+// match returns the definition of a model, nil if the standard is all that is known of it.
+func (k *definitions) match(d expose.Description) *quirks.Definition {
+	return k.library.Match(d.Vendor, d.Model, func(cluster uint16) bool {
+		return slices.ContainsFunc(d.Endpoints, func(e expose.Endpoint) bool {
+			return slices.Contains(e.In, cluster) || slices.Contains(e.Out, cluster)
+		})
+	})
+}
+
+// folderState changes when a definition in the folder does.
+func folderState(folder string) string {
+	var state strings.Builder
+	_ = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return nil // what cannot be looked at is told by the reading
+		}
+		if info, err := entry.Info(); err == nil {
+			fmt.Fprintf(&state, "%s %d %d\n", path, info.Size(), info.ModTime().UnixNano())
+		}
+		return nil
+	})
+	return state.String()
+}
+
+// lookAtDefinitions reads a person's definitions anew when they have changed. What is wrong in them is said once.
+func (s *session) lookAtDefinitions() {
+	s.d.mu.Lock()
+	known := s.d.definitions
+	s.d.mu.Unlock()
+	if known.folder == "" || folderState(known.folder) == known.state {
+		return
+	}
+	if err := s.d.readDefinitionsAgain(known); err != nil {
+		s.log.Error("the definitions have changed and cannot be used; those before go on", "error", err)
+	}
+}
+
+// readDefinitionsAgain reads a person's definitions in place of the known ones, which go on if there is anything wrong.
+func (d *driver) readDefinitionsAgain(known *definitions) error {
+	next, err := readDefinitions(known.folder)
+	if err != nil {
+		next = &definitions{library: known.library, folder: known.folder, state: folderState(known.folder)}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.definitions = next
+	if err != nil {
+		return err
+	}
+	d.log.Info("the device definitions were read anew")
+	for _, dev := range d.devices {
+		dev.remodel()
+		if d.session != nil {
+			d.session.redefined(dev)
+		}
+	}
+	return nil
+}
+
+// redefined tells home what a device is by other definitions, and the device what it has to do; d.mu is held.
+func (s *session) redefined(dev *device) {
+	s.announceDevice(dev)
+	if dev.known() && dev.Setup != "" && dev.Setup != fingerprint(dev.model.Setup()) {
+		dev.Setup = ""
+		s.interviewLater(dev, 0)
+	}
+}
