@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -81,6 +82,9 @@ func soak(t *testing.T, protocol fake.Protocol, length time.Duration) {
 		}
 	}
 	all := faults()
+	if protocol == fake.EZSP { // ASH repeats what is lost on the line: the firmware's answer always comes
+		all = slices.DeleteFunc(all, func(f fault) bool { return f.name == "lost answer" })
+	}
 	counts := map[string]int{}
 	pace := time.NewTicker(50 * time.Millisecond)
 	defer pace.Stop()
@@ -137,8 +141,8 @@ func soak(t *testing.T, protocol fake.Protocol, length time.Duration) {
 	if after > before+20e6 {
 		t.Errorf("memory grew from %d to %d bytes", before, after)
 	}
-	if states[hearth.Confirmed] < len(list)*8/10 {
-		t.Errorf("of %d commands only these were confirmed: %v", len(list), states)
+	if ended := states[hearth.Confirmed] + states[hearth.Superseded]; ended < len(list)*8/10 {
+		t.Errorf("of %d commands too many failed: %v", len(list), states)
 	}
 }
 

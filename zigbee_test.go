@@ -70,18 +70,15 @@ func newAir(t testing.TB, protocol fake.Protocol, devices int) *air {
 		t.Fatal(err)
 	}
 	a.port = "tcp://" + listener.Addr().String()
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			_ = stick.Serve(t.Context(), conn)
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- stick.ServeTCP(ctx, listener) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-served; err != nil {
+			t.Error(err)
 		}
-	}()
-	t.Cleanup(func() { listener.Close(); <-served })
+	})
 	return a
 }
 
@@ -94,9 +91,14 @@ var household = []string{
 func (a *air) lamp() *fake.Device   { return a.devices[0] }
 func (a *air) sensor() *fake.Device { return a.devices[1] }
 
-// pair makes every device look for the network.
+// pair makes every device look for the network, a few at a time: a stick has no room for the news of a hundred at once.
 func (a *air) pair() {
-	for _, d := range a.devices {
+	pace := time.NewTicker(50 * time.Millisecond)
+	defer pace.Stop()
+	for i, d := range a.devices {
+		if i%len(household) == len(household)-1 {
+			<-pace.C
+		}
 		d.Pair(time.Minute)
 	}
 }

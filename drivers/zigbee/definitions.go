@@ -1,6 +1,7 @@
 package zigbee
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -15,7 +16,7 @@ import (
 )
 
 // definitions are what is known of models beyond the standard: ours, and a person's own, which win. The person's folder
-// is looked at every few seconds and read anew when it has changed.
+// is looked at every few seconds and read anew when it has changed; while it is not there, it is empty.
 type definitions struct {
 	library *quirks.Library
 	folder  string // "" if there is none
@@ -35,11 +36,12 @@ func readDefinitions(folder string) (*definitions, error) {
 	known := &definitions{folder: folder}
 	sources := []fs.FS{quirks.BuiltIn()}
 	if folder != "" {
-		if _, err := os.Stat(folder); err != nil {
-			return nil, settings.At("definitions", "reading the device definitions: %v", err)
+		if info, err := os.Stat(folder); err == nil && !info.IsDir() || err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, settings.At("definitions", "%s cannot be read as a folder (%v)", folder, err)
+		} else if err == nil {
+			known.state = folderState(folder)
+			sources = append(sources, os.DirFS(folder))
 		}
-		known.state = folderState(folder)
-		sources = append(sources, os.DirFS(folder))
 	}
 	var err error
 	if known.library, err = quirks.Load(sources...); err != nil {

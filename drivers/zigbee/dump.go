@@ -20,6 +20,7 @@ import (
 const (
 	dumpTime       = 9 * time.Minute // one that sleeps is asked one thing whenever it wakes
 	attributesOnce = 16              // in one answer, of 4 bytes each
+	dumpsAtOnce    = 4
 	mostAttributes = 256             // of one cluster
 	valuesOnce     = 4               // in one answer
 	pointsTime     = 4 * time.Second // for a device to tell all of its data points
@@ -54,7 +55,7 @@ func (d *driver) getDump(r *http.Request) (reply, error) {
 	case d.dumping <- struct{}{}:
 		defer func() { <-d.dumping }()
 	default:
-		return reply{}, hearth.Errorf(hearth.CodeBusy, "another device is being asked for everything: try again when that is done")
+		return reply{}, hearth.Errorf(hearth.CodeBusy, "%d devices are being asked for everything: try again when that is done", dumpsAtOnce)
 	}
 	j := &dump{s: s, dev: dev}
 	why := j.run(r.Context())

@@ -68,10 +68,10 @@ func (d *driver) handler() http.Handler {
 		refuse.ServeHTTP(said, r)
 		if allow := said.Header().Get("Allow"); allow != "" {
 			w.Header().Set("Allow", allow)
-			d.fail(w, r, hearth.Errorf(codeMethod, "%s takes %s, not %s", r.URL.Path, allow, r.Method))
+			d.fail(w, r, hearth.Errorf(codeMethod, "%s takes %s, not %s", instance(r), allow, r.Method))
 			return
 		}
-		d.fail(w, r, hearth.Errorf(hearth.CodeNotFound, "there is nothing at %s", r.URL.Path))
+		d.fail(w, r, hearth.Errorf(hearth.CodeNotFound, "there is nothing at %s", instance(r)))
 	})
 }
 
@@ -182,8 +182,13 @@ func (d *driver) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
 		header.Set("Retry-After", "1")
 	}
-	instance, _, _ := strings.Cut(r.RequestURI, "?") // the path before the gateway took its own part off
-	writeJSON(w, status, "application/problem+json", problem{"/problems/" + coded.Code, title, status, coded.Message, instance, coded.Code})
+	writeJSON(w, status, "application/problem+json", problem{"/problems/" + coded.Code, title, status, coded.Message, instance(r), coded.Code})
+}
+
+// instance is the path as it was asked for, before the gateway took its own part off.
+func instance(r *http.Request) string {
+	path, _, _ := strings.Cut(r.RequestURI, "?")
+	return path
 }
 
 // readBody reads one JSON value and nothing that is not known.

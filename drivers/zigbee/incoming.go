@@ -245,27 +245,43 @@ func (s *session) left(e radio.Left) {
 // seenFrame is enough of a frame to know it again: radios and relays repeat.
 type seenFrame struct {
 	print uint64
+	press uint64 // the print without the number of the APS layer, of what a remote control sends; 0 for the rest
 	at    time.Time
 }
 
 const (
 	rememberedFrames = 8
-	repeatTime       = 5 * time.Second // as long as an APS retransmission comes behind the first
+	repeatTime       = 5 * time.Second        // as long as an APS retransmission comes behind the first
+	pressAgain       = 500 * time.Millisecond // a remote control that sends a press anew numbers it anew below ZCL only
+)
+
+// Bits of a ZCL frame's first byte.
+const (
+	frameType      = 0x03
+	clusterCommand = 0x01
+	fromServer     = 0x08
 )
 
 // repeated reports whether the device has said just this, with the same numbers, a moment ago; d.mu is held.
 func (s *session) repeated(dev *device, m radio.Message) bool {
 	var h maphash.Hash
 	h.SetSeed(s.seed)
-	_, _ = h.Write([]byte{m.Remote, byte(m.Cluster), byte(m.Cluster >> 8), m.Sequence})
+	_, _ = h.Write([]byte{m.Remote, byte(m.Cluster), byte(m.Cluster >> 8)})
 	_, _ = h.Write(m.Data)
-	print, now := h.Sum64(), time.Now()
-	for _, seen := range dev.recent {
-		if seen.print == print && now.Sub(seen.at) < repeatTime {
+	now := time.Now()
+	seen := seenFrame{at: now}
+	if len(m.Data) > 0 && m.Data[0]&(frameType|fromServer) == clusterCommand {
+		seen.press = h.Sum64()
+	}
+	_ = h.WriteByte(m.Sequence)
+	seen.print = h.Sum64()
+	for _, other := range dev.recent {
+		age := now.Sub(other.at)
+		if other.print == seen.print && age < repeatTime || seen.press != 0 && other.press == seen.press && age < pressAgain {
 			return true
 		}
 	}
-	dev.recent[dev.recentAt] = seenFrame{print, now}
+	dev.recent[dev.recentAt] = seen
 	dev.recentAt = (dev.recentAt + 1) % rememberedFrames
 	return false
 }

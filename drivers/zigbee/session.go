@@ -2,6 +2,7 @@ package zigbee
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"log/slog"
@@ -119,7 +120,14 @@ func (s *session) bringUp(ctx context.Context, r radio.Radio, info radio.Info) e
 	}
 	word, again := s.d.spoken()
 	s.again = again
-	choice, err := choose(word.in(s.d.cfg), kept, backup, info, s.d.now())
+	ours, err := s.d.formed(info)
+	if err != nil {
+		return err
+	}
+	if ours == nil {
+		ours = kept
+	}
+	choice, err := choose(word.in(s.d.cfg), ours, backup, info, s.d.now())
 	if err != nil {
 		return refused(err, info, again)
 	}
@@ -133,6 +141,11 @@ func (s *session) bringUp(ctx context.Context, r radio.Radio, info radio.Info) e
 		power := int8(*s.d.cfg.Power)
 		choice.plan.Power = &power
 	}
+	if n := choice.plan.Form; n != nil {
+		if err := s.d.put(formingKey, forming{n.Extended, info.IEEE}); err != nil {
+			return err
+		}
+	}
 	now, err := r.Up(ctx, choice.plan)
 	if err != nil {
 		return fmt.Errorf("bringing the network up: %w", err)
@@ -141,6 +154,7 @@ func (s *session) bringUp(ctx context.Context, r radio.Radio, info radio.Info) e
 	if err := s.settle(kept, backup, choice, now, info); err != nil {
 		return err
 	}
+	s.complain("keeping the network", s.d.env.Store.Delete(formingKey))
 	if err := s.d.heed(word); err != nil {
 		return err
 	}
@@ -223,6 +237,9 @@ func (s *session) recover(st *stick, reason string) error {
 			return s.ctx.Err()
 		default:
 			s.log.Warn("the network did not come up after a restart of the stick", "error", err)
+		}
+		if errors.Is(err, context.DeadlineExceeded) {
+			break // it is silent: opening the line anew may help, and says so
 		}
 	}
 	return fmt.Errorf("after a restart of the stick: %w", err)

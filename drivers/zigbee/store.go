@@ -15,6 +15,7 @@ const (
 	stickKey   = "stick"
 	bannedKey  = "banned"
 	wordKey    = "word"
+	formingKey = "forming"
 	devicesKey = "device/" // followed by the IEEE address
 )
 
@@ -143,6 +144,22 @@ func (d *driver) keepNetwork(n network) error {
 	defer d.mu.Unlock()
 	d.network = &n
 	return nil
+}
+
+// forming is a network that a stick was told to form: one that is found there after a power cut in between is ours.
+type forming struct {
+	Extended radio.IEEE `json:"extended_pan_id"`
+	Stick    radio.IEEE `json:"stick"`
+}
+
+// formed returns the network on the stick if this driver has formed it and did not come to keep it.
+func (d *driver) formed(info radio.Info) (*network, error) {
+	var f forming
+	found, err := d.get(formingKey, &f)
+	if err != nil || !found || info.Network == nil || f != (forming{info.Network.Extended, info.IEEE}) {
+		return nil, err
+	}
+	return &network{Network: *info.Network}, nil
 }
 
 const keepPause = 2 * time.Second // between a change of a device and its write: an interview is one

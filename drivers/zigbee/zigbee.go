@@ -29,7 +29,7 @@ func New(env hearth.Env, cfg Config) (hearth.Driver, error) {
 	d := &driver{
 		env: env, cfg: cfg, log: env.Log,
 		devices: map[radio.IEEE]*device{}, byNWK: map[radio.NWK]*device{}, banned: map[radio.IEEE]bool{},
-		again: make(chan struct{}), firmware: newFirmware(env, cfg), dumping: make(chan struct{}, 1),
+		again: make(chan struct{}), firmware: newFirmware(env, cfg), dumping: make(chan struct{}, dumpsAtOnce),
 		groups: newGroupBook(), bindings: newBindingBook(),
 	}
 	d.http = d.handler()
@@ -67,7 +67,7 @@ type driver struct {
 
 	backing  sync.Mutex // one backup at a time; not to be taken with mu held
 	firmware *firmware
-	dumping  chan struct{} // a place for the dump that goes on
+	dumping  chan struct{} // a place for each dump that goes on
 	http     http.Handler
 }
 

@@ -130,6 +130,21 @@ func TestStickRestarts(t *testing.T) {
 	})
 }
 
+// A stick that says nothing any more shows in the driver's state, soon.
+func TestStickFallsSilent(t *testing.T) {
+	a := newAir()
+	synctest.Test(t, func(t *testing.T) {
+		h := openHouse(t, drivertest.NewEnv(t, "radio"), Config{}, a)
+		wait(time.Second)
+		began := time.Now()
+		a.with(func() { a.mute = true })
+		a.reset()
+		if err, after := <-h.done, time.Since(began); err == nil || after > recoverTime+time.Second {
+			t.Errorf("Run returned %v after %v", err, after)
+		}
+	})
+}
+
 func TestLineBreaks(t *testing.T) {
 	a := newAir()
 	synctest.Test(t, func(t *testing.T) {
@@ -236,6 +251,36 @@ func TestRepeatsAreDropped(t *testing.T) {
 		synctest.Wait()
 		if n := h.home.Count(h.id(s), "temperature") - before; n != 2 {
 			t.Errorf("the same report a minute later: told %d times in all", n)
+		}
+	})
+}
+
+// A press that comes again with another number of the APS layer is one press; one with another number of its own is two.
+func TestPressesAreNotDoubled(t *testing.T) {
+	a := newAir()
+	inHouse(t, Config{}, a, func(h *house) {
+		r := thermometer(3, 0x2222)
+		r.endpoints[0].Out = []uint16{6}
+		a.join(r)
+		wait(10 * time.Second)
+		press := func(aps, number uint8) {
+			f := zcl.ClusterCommand(1)
+			f.Sequence = number
+			m := r.message(6, f)
+			m.Sequence = aps
+			a.say(m)
+			wait(200 * time.Millisecond)
+		}
+		press(1, 50)
+		press(2, 50)
+		if n := h.home.Count(h.id(r), "button_on"); n != 1 {
+			t.Errorf("a press that came twice was told %d times", n)
+		}
+		press(3, 51)
+		wait(time.Second)
+		press(4, 51)
+		if n := h.home.Count(h.id(r), "button_on"); n != 3 {
+			t.Errorf("three presses were told %d times", n)
 		}
 	})
 }
@@ -383,6 +428,43 @@ func TestForeignNetwork(t *testing.T) {
 		}
 		if _, err := os.Stat(filepath.Join(env.Dir, "network-eeeeeeeeeeeeeeee.json")); err != nil {
 			t.Errorf("the network that was overwritten is not saved: %v", err)
+		}
+	})
+}
+
+// forgetful loses power before it has written that key.
+type forgetful struct {
+	hearth.Store
+	key string
+}
+
+func (f forgetful) Put(key string, value []byte) error {
+	if key == f.key {
+		return errors.New("power cut")
+	}
+	return f.Store.Put(key, value)
+}
+
+// A network that was formed and not kept, in a power cut, is no foreign one at the next start.
+func TestPowerCutWhileForming(t *testing.T) {
+	a := newAir()
+	synctest.Test(t, func(t *testing.T) {
+		env := drivertest.NewEnv(t, "radio")
+		cut := env
+		cut.Store = forgetful{env.Store, networkKey}
+		h := openHouse(t, cut, Config{}, a)
+		if err := <-h.done; err == nil || a.network == nil {
+			t.Fatalf("error %v, network %+v", err, a.network)
+		}
+		formed := a.network.Extended
+		h = openHouse(t, env, Config{}, a)
+		wait(10 * time.Second)
+		h.close(t)
+		if n := len(a.plans); n != 2 || a.plans[1].Form != nil || a.network.Extended != formed {
+			t.Errorf("came up by %+v", a.plans)
+		}
+		if v, err := env.Store.Get(formingKey); v != nil || err != nil {
+			t.Errorf("what was begun is still kept: %s, %v", v, err)
 		}
 	})
 }

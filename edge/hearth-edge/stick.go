@@ -36,9 +36,9 @@ const joinTime = 365 * 24 * time.Hour
 // stick's memory, "" forgets it.
 func serveStick(ctx context.Context, listener net.Listener, protocol fake.Protocol, dir string, log *slog.Logger) error {
 	memory := fake.NewMemory()
-	file := filepath.Join(dir, "stick.json")
+	stickFile, meshFile := filepath.Join(dir, "stick.json"), filepath.Join(dir, "devices.json")
 	if dir != "" {
-		kept, err := fake.LoadMemory(file)
+		kept, err := fake.LoadMemory(stickFile)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return errors.Join(err, listener.Close())
 		}
@@ -49,38 +49,41 @@ func serveStick(ctx context.Context, listener net.Listener, protocol fake.Protoc
 	mesh := fake.NewMesh(fake.MeshOptions{Seed: 1, Delay: 10 * time.Millisecond, Log: log})
 	defer mesh.Close()
 	stick, err := fake.NewStick(mesh, fake.StickOptions{Protocol: protocol, Memory: memory, Log: log})
+	if err == nil {
+		err = populate(mesh, dir, meshFile)
+	}
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	err = stick.ServeTCP(ctx, listener)
+	if dir == "" {
+		return err
+	}
+	return errors.Join(err, os.MkdirAll(dir, 0o700), memory.Save(stickFile), mesh.Save(meshFile))
+}
+
+// populate puts one device of every model into the mesh; those that belong to no network look for one.
+func populate(mesh *fake.Mesh, dir, file string) error {
 	models, err := fake.Models()
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return err
 	}
 	for _, model := range models {
-		d, err := mesh.Add(model.Name, model)
-		if err != nil {
-			return errors.Join(err, listener.Close())
-		}
-		d.Pair(joinTime)
-	}
-	stop := context.AfterFunc(ctx, func() { _ = listener.Close() })
-	defer stop()
-	for {
-		conn, err := listener.Accept()
-		if ctx.Err() != nil {
-			break
-		}
-		if err != nil {
+		if _, err := mesh.Add(model.Name, model); err != nil {
 			return err
 		}
-		if err := stick.Serve(ctx, conn); err != nil {
-			log.Info("the host has gone", "error", err)
+	}
+	if dir != "" {
+		if err := mesh.Load(file); err != nil {
+			return err
 		}
 	}
-	if dir == "" {
-		return nil
+	for _, d := range mesh.Devices() {
+		if !d.Joined() {
+			d.Pair(joinTime)
+		}
 	}
-	return errors.Join(os.MkdirAll(dir, 0o700), memory.Save(file))
+	return nil
 }
 
 // demoStick serves a fake stick that keeps its memory in dir, on a port of its own, until stop is called.

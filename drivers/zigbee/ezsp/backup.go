@@ -45,7 +45,7 @@ func (r *Radio) backUp(ctx context.Context) (b radio.Backup, err error) {
 			Coordinator: own,
 		},
 		SecurityLevel: securityLevel, ChannelMask: p.channels, FrameCounter: key.sent,
-		Source: backupSource, Made: time.Now(),
+		Source: backupSource, Made: time.Now(), EZSP: r.speaks().version,
 	}
 	if b.Hashed, err = r.hashedKey(ctx); err != nil {
 		return b, err

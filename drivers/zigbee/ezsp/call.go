@@ -99,7 +99,13 @@ func (r *Radio) answered(f frame) bool {
 		return false
 	case f.command == cmdInvalidCommand:
 		in := &reader{rest: f.body}
-		r.settle(q, answer{err: invalid(q.command, in.u8())})
+		reason := in.u8()
+		err := invalid(q.command, reason)
+		if reason == versionNotSet && r.inPhase(up) {
+			err = isDown(q.command.String())
+			r.link.Fail("it has restarted: it asks for the protocol version again")
+		}
+		r.settle(q, answer{err: err})
 	case f.command != q.command:
 		return false
 	case f.control&controlTruncated != 0:
@@ -109,6 +115,8 @@ func (r *Radio) answered(f frame) bool {
 	}
 	return true
 }
+
+const versionNotSet = 0x30 // EzspStatus: firmware that has just started answers everything so
 
 // invalid returns why the firmware did not even look at a command (EzspStatus).
 func invalid(c command, reason uint8) *radio.Failure {

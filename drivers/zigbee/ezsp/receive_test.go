@@ -253,6 +253,7 @@ func TestResets(t *testing.T) {
 		"it fails":           {func(n *ncp) { n.frame(0xc2, []byte{2, 0x51}) }, "0x51"},
 		"the network is off": {func(n *ncp) { n.say(sayStackStatus, n.status(0x91)) }, "left the network"},
 		"nobody answers":     {func(n *ncp) { n.mute = true }, "does not acknowledge"},
+		"it has forgotten":   {func(n *ncp) { n.agreed = false }, "restarted"},
 		"the firmware hangs": {func(n *ncp) { n.on[cmdNop] = func([]byte) []byte { return nil } }, "does not answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -288,6 +289,17 @@ func TestResets(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What firmware refuses because it has just started was not refused by a device.
+func TestSentToForgetfulFirmware(t *testing.T) {
+	every(t, func(s *scene) {
+		s.resume()
+		s.stick.with(func() { s.stick.agreed = false })
+		if err := s.radio.Send(s.ctx, toDevice()); classOf(err) != radio.Down {
+			s.Errorf("got %v", err)
+		}
+	})
 }
 
 func TestKeepsAlive(t *testing.T) {

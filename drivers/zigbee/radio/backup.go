@@ -18,6 +18,7 @@ type Backup struct {
 	Made   time.Time // zero if the file does not say
 	Seed   *Key      // of Z-Stack: what its link keys are derived from
 	Hashed *Key      // of EmberZNet: the trust centre's link key is hashed with it
+	EZSP   uint8     // of EmberZNet: the version of its protocol, without which some programs take no backup of it
 }
 
 // A KnownDevice is one that the stick has keys of, or is the parent of.

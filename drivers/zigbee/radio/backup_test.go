@@ -40,7 +40,7 @@ func samples() map[string]Backup {
 			SecurityLevel: 5,
 			Devices:       []KnownDevice{{NWK: Unknown, IEEE: 0x00124b0000000009, Child: true}},
 			Source:        "bellows@0.49.0", Made: time.Date(2026, 10, 1, 10, 0, 0, 5e8, time.UTC),
-			Hashed: &Key{15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0},
+			EZSP: 13, Hashed: &Key{15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0},
 		},
 	}
 }

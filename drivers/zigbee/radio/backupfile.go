@@ -50,6 +50,7 @@ type backupMetadata struct {
 type backupInternal struct {
 	Date         string `json:"date,omitempty"`
 	CreationTime string `json:"creation_time,omitempty"`
+	EZSPVersion  uint8  `json:"ezspVersion,omitempty"`
 }
 
 type stackSpecific struct {
@@ -131,6 +132,7 @@ func (f *backupFile) backup(check *checker) Backup {
 		SecurityLevel: uint8(check.number("security_level", f.SecurityLevel, 0, 7)),
 		Source:        f.Metadata.Source,
 		Made:          f.Metadata.Internal.made(),
+		EZSP:          f.Metadata.Internal.EZSPVersion,
 	}
 	if b.PAN == 0xffff {
 		check.wrong("pan_id", "ffff is no network")
@@ -302,6 +304,7 @@ func (b Backup) MarshalJSON() ([]byte, error) {
 	if !b.Made.IsZero() {
 		file.Metadata.Internal.Date = b.Made.UTC().Format(time.RFC3339Nano)
 	}
+	file.Metadata.Internal.EZSPVersion = b.EZSP
 	if b.Seed != nil {
 		file.StackSpecific.ZStack = &zstackSpecific{Seed: hexKey(*b.Seed)}
 	}

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"hearth"
 	"hearth/drivers/serial"
 	"hearth/drivers/zigbee/radio"
 )
@@ -29,6 +28,7 @@ const (
 // A link carries one request at a time to the stick, and what comes back to who waits for it.
 type link struct {
 	port serial.Port
+	dead func()        // told when a stick that was there does not answer any more
 	slot chan struct{} // holds one token while a request is under way; who waits is served in order
 	out  []byte        // of the holder of slot
 	down chan struct{} // closed when nothing will be read any more
@@ -39,7 +39,7 @@ type link struct {
 	expected []*expectation
 	unsure   bool // an answer is missing and may still come: it must not be taken for that to the next request
 	silent   int  // unanswered requests in a row
-	guarded  bool // a stick that does not answer is dead, not just not there yet
+	guarded  bool // a stick that does not answer has stopped to, it is not just not there yet
 	broken   error
 }
 
@@ -70,8 +70,8 @@ type call struct {
 	overtaken <-chan struct{} // closed when what follows from the request has come already
 }
 
-func newLink(port serial.Port) *link {
-	return &link{port: port, slot: make(chan struct{}, 1), down: make(chan struct{})}
+func newLink(port serial.Port, dead func()) *link {
+	return &link{port: port, dead: dead, slot: make(chan struct{}, 1), down: make(chan struct{})}
 }
 
 // A rejection is the failure of a command that the firmware does not have, or not in that form.
@@ -235,13 +235,14 @@ func (l *link) unanswered(q *question) {
 	l.mu.Lock()
 	l.silent++
 	dead := l.guarded && l.silent >= silentTooOften
+	l.guarded = l.guarded && !dead
 	l.mu.Unlock()
 	if dead {
-		l.fail(hearth.Errorf(hearth.CodeOffline, "the stick does not answer any more: its port is opened anew"))
+		l.dead()
 	}
 }
 
-// guard says whether a stick that does not answer ends the link.
+// guard says whether a stick that does not answer is told of.
 func (l *link) guard(on bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

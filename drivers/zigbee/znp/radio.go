@@ -63,9 +63,11 @@ const (
 
 // New makes a radio of a port that is open. It does nothing before Run.
 func New(port serial.Port, log *slog.Logger) *Radio {
-	return &Radio{
-		log: log, link: newLink(port), foreign: newForeignWatch(), huge: make(chan hugeMessage, maxHuge), profiles: profilesOf(endpoints()),
+	r := &Radio{
+		log: log, foreign: newForeignWatch(), huge: make(chan hugeMessage, maxHuge), profiles: profilesOf(endpoints()),
 	}
+	r.link = newLink(port, func() { r.down("the stick does not answer any more") })
+	return r
 }
 
 var _ radio.Radio = (*Radio)(nil)
@@ -185,7 +187,8 @@ func (r *Radio) emit(e radio.Event) {
 	r.handle(e)
 }
 
-// watch asks a stick that has said nothing for long whether it lives; the link fails if it does not answer.
+// watch asks a stick that has said nothing for long whether it lives. One that hangs may be back in a moment, so that it
+// is told of as a restart: whoever connects anew finds out.
 func (r *Radio) watch(ctx context.Context) {
 	ticker := time.NewTicker(quietFor)
 	defer ticker.Stop()

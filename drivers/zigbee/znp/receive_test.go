@@ -266,8 +266,8 @@ func TestDeadStick(t *testing.T) {
 		s.silent = true
 		s.mu.Unlock()
 		began := time.Now()
-		if err := <-r.ended; err == nil || !bytes.Contains([]byte(err.Error()), []byte("does not answer any more")) {
-			t.Errorf("Run ended with %v", err)
+		if reset, ok := (<-r.events).(radio.Reset); !ok || reset.Reason != "the stick does not answer any more" {
+			t.Errorf("told %+v", reset)
 		}
 		if took := time.Since(began); took > 2*quietFor+5*time.Second {
 			t.Errorf("after %s", took)
