@@ -192,13 +192,13 @@ func TestDeviationsOfSetup(t *testing.T) {
 			"1/0006 1/0b04", "1/0006/0000 bool 0-3600, 1/0b04/0505 uint16 10-600 20, 1/0b04/0508 uint16 5-600 50", "", ""},
 		{"Tuya, woken once", mains(endpoint(1, 0x0051, []uint16{0, 0xef00})),
 			"  tuya: {}\n  setup: {requests: [{cluster: basic, read: [manufacturer_name, zcl_version, application_version, model_identifier, power_source, 0xfffe]}]}\n", "", "", "",
-			"1/0000 00000004000000010005000700feff"},
+			"1/0000 00000004000000010005000700feff, 1/ef00 010003"},
 		{"an attribute that is polled", battery(endpoint(2, 0, []uint16{6})), "  attributes: [{cluster: 0xfc00, attribute: 0x0001, type: uint8, property: humidity, poll: 1m}]\n",
 			"2/0006", "2/0006/0000 bool 0-3600", "2/fc00[0001] 1m0s", ""},
 		{"requests", battery(endpoint(1, 0, []uint16{0, 0x402}), endpoint(2, 0, []uint16{0xfcc0})),
 			"  setup: {quiet: true, requests: [{cluster: 0xfcc0, manufacturer: 0x115f, write: 0x0009, type: uint8, value: 1}, {cluster: basic, read: model_identifier}], poll: [{cluster: 0x0402, attributes: measured_value, every: 5m}]}\n",
 			"", "", "1/0402[0000] 5m0s", "2/fcc0 045f1100020900" + "2001, 1/0000 0000000500"},
-		{"Tuya", mains(endpoint(1, 0x0051, []uint16{0, 0xef00})), "  tuya: {query: true, version: true}\n", "", "", "",
+		{"Tuya", mains(endpoint(1, 0x0051, []uint16{0, 0xef00})), "  tuya: {version: true}\n", "", "", "",
 			"1/0000 00000004000000010005000700feff, 1/ef00 0100100002, 1/ef00 010003"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

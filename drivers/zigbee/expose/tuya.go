@@ -84,7 +84,7 @@ func (b *builder) wakeTuya() {
 	if t != nil && t.Version {
 		b.request(b.tuyaEndpoint(), zcl.ClusterTuya, quirks.VersionRequest(), false)
 	}
-	if t != nil && t.Query {
+	if t != nil && !t.NoQuery {
 		b.request(b.tuyaEndpoint(), zcl.ClusterTuya, quirks.QueryRequest(), false)
 	}
 }

@@ -7,8 +7,8 @@ type Tuya struct {
 	Endpoint uint8         `yaml:"endpoint"`    // 0: 1
 	Time     Clock         `yaml:"time"`        // how the time is told when the device asks for it
 	NoMagic  bool          `yaml:"no_magic"`    // it does without the read of Basic that others have to be woken with
-	Query    bool          `yaml:"query"`       // it has to be asked for all of its points when it is set up
-	Every    time.Duration `yaml:"query_every"` // and again and again
+	NoQuery  bool          `yaml:"no_query"`    // it is not to be asked for all of its points when it is set up
+	Every    time.Duration `yaml:"query_every"` // it has to be asked for them again and again
 	Version  bool          `yaml:"version"`     // it has to be asked for its MCU's version when it is set up
 	Send     bool          `yaml:"send"`        // it takes points by command 0x04, not 0x00
 	Points   []DataPoint   `yaml:"points"`
