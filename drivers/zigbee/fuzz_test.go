@@ -31,8 +31,10 @@ func FuzzHandle(f *testing.F) {
 		s := newSession(t.Context(), d, home)
 		d.begin(s)
 		s.handle(radio.Joined{NWK: m.nwk, IEEE: m.ieee})
+		d.mu.Lock()
 		dev := d.devices[m.ieee]
 		dev.Vendor, dev.Model, dev.NodeRead, dev.EndpointsRead, dev.BasicRead, dev.FactsRead = "x", "y", true, true, true, true
+		d.mu.Unlock()
 		for _, from := range []radio.NWK{m.nwk, 0x7777} {
 			for range 2 {
 				s.handle(radio.Message{Address: from, Local: 1, Remote: 1, Profile: profile, Cluster: cluster, Data: data})

@@ -164,6 +164,7 @@ func TestLateReport(t *testing.T) {
 		s.stick.tell(sayMessageSent, s.stick.sent(0, 1, 0x66)) // of nobody
 		s.stick.tell(sayMessageSent, s.stick.sent(6, 2, 0))    // of a broadcast
 		s.stick.tell(sayMessageSent, []byte{1, 2})             // of nothing
+		synctest.Wait()
 		if err := s.radio.Send(s.ctx, toDevice()); err != nil {
 			s.Error(err)
 		}
