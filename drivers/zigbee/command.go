@@ -77,7 +77,18 @@ func (s *session) send(ctx context.Context, dev *device, r expose.Request) error
 	if err != nil {
 		return err
 	}
+	if err := lockRefusal(r, answer); err != nil {
+		return err
+	}
 	return writeRefusal(r.Frame, answer)
+}
+
+// lockRefusal returns why a lock does not do what it is asked for: that is in its own response (ZCL 7.3.2.16).
+func lockRefusal(r expose.Request, answer zcl.Frame) error {
+	if r.Cluster != zcl.ClusterDoorLock || answer.Global || len(answer.Payload) == 0 || answer.Payload[0] == byte(zcl.Success) {
+		return nil
+	}
+	return &traffic.StatusError{Command: r.Frame.Command, Status: zcl.Status(answer.Payload[0])}
 }
 
 // answer sends what answers a question of the device's: the frame has its sequence number.

@@ -26,7 +26,7 @@ func (d *Description) Learn(endpoint uint8, cluster uint16, results []zcl.Attrib
 			continue
 		}
 		key := factKey(endpoint, cluster, r.ID)
-		if number, ok := factNumber(r.Value); ok {
+		if number, ok := factNumber(cluster, r.ID, r.Value); ok {
 			if before, known := d.Facts[key]; !known || before != number {
 				n.number(key, number)
 			}
@@ -37,8 +37,12 @@ func (d *Description) Learn(endpoint uint8, cluster uint16, results []zcl.Attrib
 	return d.learn(n)
 }
 
-// factNumber returns a number that can be stored; a "not known" is none.
-func factNumber(v zcl.Value) (float64, bool) {
+// factNumber returns a number that can be stored; a "not known" is none. In StartUpOnOff the same bits are a word, which
+// is what most lamps come with: as before (ZCL 3.8.2.2.5).
+func factNumber(cluster, attribute uint16, v zcl.Value) (float64, bool) {
+	if cluster == zcl.ClusterOnOff && attribute == zcl.AttrOnOffStartUpOnOff && v.Type == zcl.Enum8 {
+		return float64(v.Uint()), true
+	}
 	n, ok := v.Number()
 	return n, ok && !math.IsInf(n, 0)
 }

@@ -9,6 +9,20 @@ import (
 	"hearth/drivers/zigbee/zcl"
 )
 
+// What a lamp does when its power comes back is 0xff where it is as before: that is no "not known".
+func TestLearnStartUp(t *testing.T) {
+	var d Description
+	if !d.Learn(1, zcl.ClusterOnOff, []zcl.AttributeResult{{ID: zcl.AttrOnOffStartUpOnOff, Value: zcl.InvalidOf(zcl.Enum8)}}) {
+		t.Error("nothing was learnt")
+	}
+	if want := facts("1/0006/4003", 255); !reflect.DeepEqual(d.Facts, want) {
+		t.Errorf("learnt %v, want %v", d.Facts, want)
+	}
+	if d.Learn(1, zcl.ClusterDoorLock, []zcl.AttributeResult{{ID: zcl.AttrDoorLockDoorState, Value: zcl.InvalidOf(zcl.Enum8)}}) {
+		t.Error("a lock that does not know its door was taken for one that does")
+	}
+}
+
 func TestLearn(t *testing.T) {
 	first := Description{Facts: map[string]float64{"1/0300/400a": 16}}
 	d := first

@@ -101,7 +101,7 @@ func (p *part) learn(a zcl.Attribute, h *hearing) {
 			continue
 		}
 		key := factKey(h.Endpoint, h.Cluster, a.ID)
-		if n, ok := factNumber(a.Value); ok {
+		if n, ok := factNumber(h.Cluster, a.ID, a.Value); ok {
 			if !f.known || f.number != n {
 				h.news.number(key, n)
 			}

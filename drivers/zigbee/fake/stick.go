@@ -176,6 +176,7 @@ func (s *Stick) Unplug() {
 		s.down()
 		if s.line != nil {
 			s.line.end(errUnplugged)
+			s.line = nil // who plugs it in again at once finds it free
 		}
 	})
 }
@@ -236,7 +237,11 @@ func (s *Stick) Serve(ctx context.Context, rw io.ReadWriter) error {
 		}
 	}
 	<-written
-	s.mesh.do(func() { s.line = nil })
+	s.mesh.do(func() {
+		if s.line == l {
+			s.line = nil
+		}
+	})
 	if ctx.Err() != nil || errors.Is(l.why, io.EOF) {
 		return nil
 	}
