@@ -173,6 +173,18 @@ type face struct{ base, token string }
 // call sends body as JSON and decodes the answer into into; it returns the status, 0 if nobody answers.
 func (f face) call(t testing.TB, method, path string, body, into any) int {
 	t.Helper()
+	code, data := f.ask(t, method, path, body)
+	if into != nil && code > 0 && code < 300 {
+		if err := json.Unmarshal(data, into); err != nil {
+			t.Fatalf("%s %s: %v in %s", method, path, err, data)
+		}
+	}
+	return code
+}
+
+// ask returns 0 where there is no answer.
+func (f face) ask(t testing.TB, method, path string, body any) (code int, answer []byte) {
+	t.Helper()
 	var payload io.Reader
 	if body != nil {
 		data, err := json.Marshal(body)
@@ -191,19 +203,14 @@ func (f face) call(t testing.TB, method, path string, body, into any) int {
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return 0
+		return 0, nil
 	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return 0
+		return 0, nil
 	}
-	if into != nil && resp.StatusCode < 300 {
-		if err := json.Unmarshal(data, into); err != nil {
-			t.Fatalf("%s %s: %v in %s", method, path, err, data)
-		}
-	}
-	return resp.StatusCode
+	return resp.StatusCode, data
 }
 
 // eventually waits until ok, looking ten times a second for at most half a minute.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime/metrics"
 	"strconv"
 	"strings"
 )
@@ -28,6 +29,15 @@ func (m *Metrics) Counter(name, help string, value float64, labels ...string) {
 // Gauge adds a sample of something that goes up and down.
 func (m *Metrics) Gauge(name, help string, value float64, labels ...string) {
 	m.add(name, "gauge", help, value, labels)
+}
+
+// Runtime adds what the Go runtime says of the process.
+func (m *Metrics) Runtime() {
+	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/sched/goroutines:goroutines"}, {Name: "/gc/heap/live:bytes"}}
+	metrics.Read(samples)
+	m.Gauge("go_memory_bytes", "Memory mapped by the runtime.", float64(samples[0].Value.Uint64()))
+	m.Gauge("go_goroutines", "Goroutines.", float64(samples[1].Value.Uint64()))
+	m.Gauge("go_heap_live_bytes", "Heap that was live after the last collection.", float64(samples[2].Value.Uint64()))
 }
 
 func (m *Metrics) add(name, kind, help string, value float64, labels []string) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
-	"runtime/metrics"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -40,11 +39,7 @@ func metricsOf(version string, store *series.Store, in *ingest.Ingest, homes *fl
 		m.Gauge("hearth_series_homes", "Homes in memory.", float64(stats.Homes))
 		m.Gauge("hearth_series_count", "Series in memory.", float64(stats.Series))
 		m.Counter("hearth_series_damaged_total", "Pieces on disk that could not be read.", float64(stats.Damaged))
-		samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/sched/goroutines:goroutines"}, {Name: "/gc/heap/live:bytes"}}
-		metrics.Read(samples)
-		m.Gauge("go_memory_bytes", "Memory mapped by the runtime.", float64(samples[0].Value.Uint64()))
-		m.Gauge("go_goroutines", "Goroutines.", float64(samples[1].Value.Uint64()))
-		m.Gauge("go_heap_live_bytes", "Heap that was live after the last collection.", float64(samples[2].Value.Uint64()))
+		m.Runtime()
 	}
 }
 

@@ -82,8 +82,7 @@ func (h *Home) Do(cmd hearth.Command) (hearth.Record, error) {
 	if err != nil {
 		return hearth.Record{}, err
 	}
-	if err := h.advance(e, hearth.Accepted, false, nil); err != nil {
-		h.drop(e)
+	if err := h.accept(e); err != nil {
 		for _, old := range superseded {
 			h.start(old)
 		}
@@ -92,10 +91,30 @@ func (h *Home) Do(cmd hearth.Command) (hearth.Record, error) {
 	for _, old := range superseded {
 		h.finish(old, hearth.Superseded, nil)
 	}
-	h.start(e)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return e.rec, nil
+}
+
+// accept stores e and sets it going. Where nothing is before it, it is stored as accepted and sent in one write: each
+// write waits for the disk, and so does whoever pressed the button.
+func (h *Home) accept(e *entry) error {
+	l, free := h.occupy(e)
+	if !free {
+		if err := h.advance(e, false, nil, hearth.Accepted); err != nil {
+			h.drop(e)
+			return err
+		}
+		h.start(e)
+		return nil
+	}
+	if err := h.advance(e, false, nil, hearth.Accepted, hearth.Sent); err != nil {
+		h.drop(e)
+		go h.work(e.rec.Device, l, nil)
+		return err
+	}
+	go h.work(e.rec.Device, l, e)
+	return nil
 }
 
 // dates completes cmd and returns how long it may take from now.
@@ -178,6 +197,8 @@ func (h *Home) drop(e *entry) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.entries, e.rec.ID)
+	l := h.line(e.rec.Device)
+	l.open = slices.DeleteFunc(l.open, func(other *entry) bool { return other == e })
 	h.order = slices.DeleteFunc(h.order, func(other *entry) bool { return other == e })
 }
 
@@ -213,28 +234,73 @@ func (h *Home) expire(e *entry) {
 	h.finish(e, hearth.Expired, nil)
 }
 
-// serve has one goroutine carry out what waits for a device; h.mu is held. Before Run it waits for resume.
+// occupy gives e the line of its device if that is free and the driver is there.
+func (h *Home) occupy(e *entry) (l *line, free bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l = h.line(e.rec.Device)
+	if l.busy || len(l.waiting) > 0 || h.stopped() || !h.driver(e.rec.Device.Driver()).there || !time.Now().Before(e.due) {
+		return l, false
+	}
+	l.busy = true
+	l.open = append(l.open, e)
+	h.settled.Add(1)
+	return l, true
+}
+
+// stopped reports whether commands do not start: before Run they wait for resume. h.mu is held.
+func (h *Home) stopped() bool { return h.ctx == nil || h.ctx.Err() != nil }
+
+// serve has one goroutine carry out what waits for a device; h.mu is held.
 func (h *Home) serve(id hearth.ID) {
 	l := h.lines[id]
-	if l.busy || len(l.waiting) == 0 || h.ctx == nil || h.ctx.Err() != nil {
+	if l.busy || len(l.waiting) == 0 || h.stopped() {
 		return
 	}
 	l.busy = true
-	h.settled.Go(func() {
-		for {
-			h.mu.Lock()
-			if len(l.waiting) == 0 || h.ctx.Err() != nil {
-				l.busy = false
-				h.mu.Unlock()
-				return
-			}
+	h.settled.Add(1)
+	go h.work(id, l, nil)
+}
+
+// work carries out e, if there is one, and then what waits for the device.
+func (h *Home) work(id hearth.ID, l *line, e *entry) {
+	defer h.settled.Done()
+	if e != nil {
+		h.carryOut(e)
+	}
+	for e := h.first(id, l); e != nil; e = h.first(id, l) {
+		h.carryOut(e)
+	}
+}
+
+// first takes the next of a line; nil when there is none, and the line is free. While the driver is away for a moment
+// they go on waiting, where they can still expire or be superseded.
+func (h *Home) first(id hearth.ID, l *line) *entry {
+	for {
+		h.mu.Lock()
+		if len(l.waiting) == 0 || h.ctx.Err() != nil {
+			l.busy = false
+			h.mu.Unlock()
+			return nil
+		}
+		d := h.driver(id.Driver())
+		pause := d.awaited()
+		if pause == 0 {
 			e := l.waiting[0]
 			l.waiting = l.waiting[1:]
 			l.open = append(l.open, e)
 			h.mu.Unlock()
-			h.carryOut(e)
+			return e
 		}
-	})
+		back, lost := d.back, time.NewTimer(pause)
+		h.mu.Unlock()
+		select {
+		case <-back:
+		case <-lost.C:
+		case <-h.ctx.Done():
+		}
+		lost.Stop()
+	}
 }
 
 // carryOut gives one command to its driver and returns when the device has acknowledged it.
@@ -242,29 +308,31 @@ func (h *Home) carryOut(e *entry) {
 	ctx, cancel := context.WithDeadline(h.ctx, e.due)
 	defer cancel()
 	h.mu.Lock()
-	driver := h.drivers[e.rec.Device.Driver()]
-	running := driver != nil && driver.running
+	driver, sent := h.driver(e.rec.Device.Driver()), e.rec.State == hearth.Sent
+	there, do := driver.there, driver.do
 	h.mu.Unlock()
 	switch {
+	case !there:
+		h.finish(e, hearth.Failed, &hearth.Error{Code: hearth.CodeOffline, Message: "the driver of this device is not running: see the status"})
+		return
+	case sent:
 	case !time.Now().Before(e.due):
 		h.finish(e, hearth.Expired, nil)
 		return
-	case !running:
-		h.finish(e, hearth.Failed, &hearth.Error{Code: hearth.CodeOffline, Message: "the driver of this device is not running: see the status"})
-		return
+	default:
+		if err := h.advance(e, false, nil, hearth.Sent); err != nil {
+			h.finish(e, hearth.Failed, &hearth.Error{Code: hearth.CodeFailed, Message: "not sent, because it could not be stored: " + err.Error()})
+			return
+		}
 	}
-	if err := h.advance(e, hearth.Sent, false, nil); err != nil {
-		h.finish(e, hearth.Failed, &hearth.Error{Code: hearth.CodeFailed, Message: "not sent, because it could not be stored: " + err.Error()})
-		return
-	}
-	if err := driver.do(ctx, e.rec.Command); err != nil {
+	if err := do(ctx, e.rec.Command); err != nil {
 		h.finish(e, outcome(ctx, err), explain(ctx, err))
 		return
 	}
 	h.mu.Lock()
 	final := h.unreported(e)
 	h.mu.Unlock()
-	if err := h.advance(e, hearth.Applied, final, nil); err != nil {
+	if err := h.advance(e, final, nil, hearth.Applied); err != nil {
 		h.opt.Log.Error("storing a command's state", "command", e.rec.ID, "error", err)
 	}
 	if final {

@@ -77,7 +77,8 @@ func (h *Home) announce(driver string, announced hearth.Device) {
 		h.refuse(driver, string(announced.ID), err.Error())
 		return
 	}
-	if announced.ID.Driver() != driver {
+	from := h.driver(driver)
+	if announced.ID.Driver() != driver || from.do == nil {
 		h.refuse(driver, string(announced.ID), "it is not the driver of this device")
 		return
 	}
@@ -95,11 +96,11 @@ func (h *Home) announce(driver string, announced hearth.Device) {
 		d = &device{values: map[string]held{}, reachable: true}
 		h.devices[announced.ID] = d
 	}
-	typ := h.drivers[driver].typ
-	if reflect.DeepEqual(d.Device, announced) && d.DriverType == typ {
+	from.arrive()
+	if reflect.DeepEqual(d.Device, announced) && d.DriverType == from.typ {
 		return
 	}
-	d.Device, d.DriverType, d.dirty = announced, typ, true
+	d.Device, d.DriverType, d.dirty = announced, from.typ, true
 	for name, value := range d.values {
 		if p, ok := announced.Property(name); !ok || p.Kind != value.Value.Kind() {
 			delete(d.values, name)
@@ -137,6 +138,7 @@ func (h *Home) report(driver string, readings []hearth.Reading) {
 	if len(good) == 0 {
 		return
 	}
+	h.driver(driver).arrive()
 	h.rows += len(good)
 	if err := h.opt.Sink.Append(good...); err != nil {
 		h.refuse(driver, "buffer", err.Error())

@@ -55,12 +55,6 @@ type Home struct {
 	book
 }
 
-type driver struct {
-	typ     string
-	do      func(context.Context, hearth.Command) error
-	running bool
-}
-
 // Open reads what the stores hold. Commands that were sent when the gateway went down are failed with unknown_outcome:
 // nobody knows whether they happened, and they are never sent twice.
 func Open(o Options) (*Home, error) {
@@ -117,40 +111,6 @@ func (h *Home) Pass(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("waiting for the home's loop: %w", ctx.Err())
-	}
-}
-
-// Attach makes a driver known and returns the home that its Run may see; do carries out its devices' commands.
-func (h *Home) Attach(name, typ string, do func(context.Context, hearth.Command) error) hearth.Home {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.drivers[name] = &driver{typ: typ, do: do}
-	return face{h, name}
-}
-
-// Detach forgets a driver that is no longer configured; its devices stay, out of reach.
-func (h *Home) Detach(name string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	delete(h.drivers, name)
-	h.changedDriver(name)
-}
-
-// Running says whether a driver is up. The devices of one that is down are out of reach.
-func (h *Home) Running(name string, running bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if d := h.drivers[name]; d != nil && d.running != running {
-		d.running = running
-		h.changedDriver(name)
-	}
-}
-
-func (h *Home) changedDriver(name string) {
-	for _, d := range h.devices {
-		if d.ID.Driver() == name {
-			h.publish(Event{Kind: KindDevice, Device: h.view(d)})
-		}
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 type memory struct {
 	mu   sync.Mutex
 	data map[string][]byte
+	puts int
 	fail error
 }
 
@@ -33,6 +34,7 @@ func (m *memory) Put(key string, value []byte) error {
 	if m.fail != nil {
 		return m.fail
 	}
+	m.puts++
 	if m.data == nil {
 		m.data = map[string][]byte{}
 	}

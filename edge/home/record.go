@@ -7,15 +7,22 @@ import (
 	"hearth"
 )
 
-// advance moves a command on: first on disk, then for everybody to see. Nothing is told that a power cut could undo.
-func (h *Home) advance(e *entry, to hearth.State, final bool, why *hearth.Error) error {
+// advance moves a command on, through all these states in one write: first on disk, then for everybody to see. Nothing
+// is told that a power cut could undo.
+func (h *Home) advance(e *entry, final bool, why *hearth.Error, through ...hearth.State) error {
 	e.writing.Lock()
 	defer e.writing.Unlock()
 	now, _ := h.opt.Now()
 	h.mu.Lock()
 	next := e.rec
 	h.mu.Unlock()
-	if !next.Advance(to, final, now, why) {
+	var steps []hearth.Record
+	for _, to := range through {
+		if next.Advance(to, final, now, why) {
+			steps = append(steps, next)
+		}
+	}
+	if len(steps) == 0 {
 		return nil
 	}
 	data, err := json.Marshal(next)
@@ -25,7 +32,9 @@ func (h *Home) advance(e *entry, to hearth.State, final bool, why *hearth.Error)
 	if err := h.opt.Commands.Put(e.key, data); err != nil {
 		return err
 	}
-	h.show(e, next)
+	for _, step := range steps {
+		h.show(e, step)
+	}
 	return nil
 }
 
@@ -42,7 +51,7 @@ func (h *Home) show(e *entry, next hearth.Record) {
 // finish ends a command's life. When the disk does not take it, it ends all the same: after a restart it is found as
 // it last was on disk, and then failed with unknown_outcome.
 func (h *Home) finish(e *entry, to hearth.State, why *hearth.Error) {
-	if err := h.advance(e, to, true, why); err != nil {
+	if err := h.advance(e, true, why, to); err != nil {
 		h.opt.Log.Error("storing a command's end", "command", e.rec.ID, "state", to, "error", err)
 		e.writing.Lock()
 		now, _ := h.opt.Now()

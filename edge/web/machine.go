@@ -109,6 +109,7 @@ func (w *Web) metrics(m *api.Metrics) {
 	m.Counter("hearth_disk_written_bytes_total", "Bytes given to the disk.", float64(s.Disk.Written))
 	m.Gauge("hearth_disk_written_per_day_bytes", "Bytes given to the disk in a day, at the pace so far.", float64(s.Disk.PerDay))
 	m.Gauge("hearth_event_clients", "Clients that watch live events.", float64(w.hub.Clients()))
+	m.Runtime()
 	w.o.Metrics(m)
 }
 

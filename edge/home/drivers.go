@@ -1,0 +1,111 @@
+package home
+
+import (
+	"context"
+	"time"
+
+	"hearth"
+)
+
+const (
+	// settle is how long a driver that says nothing must have run to be taken for one that is there: one that only
+	// tries ends sooner.
+	settle = 500 * time.Millisecond
+	// patience is how long commands wait for a driver that has gone: after a reset or a replugging it is back by then.
+	patience = 8 * time.Second
+)
+
+// A driver is what the home knows of one. Its fields are guarded by Home.mu.
+type driver struct {
+	typ     string
+	do      func(context.Context, hearth.Command) error // nil while it is not configured, or not yet started
+	running bool                                        // it runs, or tries to
+	there   bool                                        // it runs and can be given commands
+	gone    time.Time                                   // since when it is not there, monotonic
+	back    chan struct{}                               // closed when it is there again
+	settled *time.Timer
+}
+
+// Attach makes a driver known and returns the home that its Run may see; do carries out its devices' commands.
+func (h *Home) Attach(name, typ string, do func(context.Context, hearth.Command) error) hearth.Home {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	d := h.driver(name)
+	d.typ, d.do = typ, do
+	return face{h, name}
+}
+
+// driver returns what is known of a driver; h.mu is held.
+func (h *Home) driver(name string) *driver {
+	d := h.drivers[name]
+	if d == nil {
+		d = &driver{gone: time.Now(), back: make(chan struct{})}
+		h.drivers[name] = d
+	}
+	return d
+}
+
+// Detach forgets a driver that is no longer configured; its devices stay, out of reach.
+func (h *Home) Detach(name string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	d := h.driver(name)
+	d.run(false)
+	d.do = nil
+	h.changedDriver(name)
+}
+
+// Running says whether a driver is up. The devices of one that is down are out of reach.
+func (h *Home) Running(name string, running bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	d := h.driver(name)
+	if d.do == nil || d.running == running {
+		return
+	}
+	d.run(running)
+	if running {
+		d.settled = time.AfterFunc(settle, func() { h.spoke(d) })
+	}
+	h.changedDriver(name)
+}
+
+// spoke takes a driver for one that is there.
+func (h *Home) spoke(d *driver) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	d.arrive()
+}
+
+func (d *driver) run(running bool) {
+	if d.settled != nil {
+		d.settled.Stop()
+	}
+	d.running = running
+	if !running && d.there {
+		d.there, d.gone, d.back = false, time.Now(), make(chan struct{})
+	}
+}
+
+func (d *driver) arrive() {
+	if d.running && !d.there {
+		d.there = true
+		close(d.back)
+	}
+}
+
+// awaited returns how long commands still wait for the driver, 0 when they do not: it is there, or has been away for too long.
+func (d *driver) awaited() time.Duration {
+	if d.there {
+		return 0
+	}
+	return max(patience-time.Since(d.gone), 0)
+}
+
+func (h *Home) changedDriver(name string) {
+	for _, d := range h.devices {
+		if d.ID.Driver() == name {
+			h.publish(Event{Kind: KindDevice, Device: h.view(d)})
+		}
+	}
+}
