@@ -82,7 +82,8 @@ func (h *Home) Do(cmd hearth.Command) (hearth.Record, error) {
 	if err != nil {
 		return hearth.Record{}, err
 	}
-	if err := h.accept(e); err != nil {
+	rec, err := h.accept(e)
+	if err != nil {
 		for _, old := range superseded {
 			h.start(old)
 		}
@@ -91,30 +92,31 @@ func (h *Home) Do(cmd hearth.Command) (hearth.Record, error) {
 	for _, old := range superseded {
 		h.finish(old, hearth.Superseded, nil)
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return e.rec, nil
+	return rec, nil
 }
 
-// accept stores e and sets it going. Where nothing is before it, it is stored as accepted and sent in one write: each
-// write waits for the disk, and so does whoever pressed the button.
-func (h *Home) accept(e *entry) error {
+// accept stores e, sets it going and returns its record as it is before that. Where nothing is in front of it, it is
+// stored as accepted and sent in one write: each write waits for the disk, and so does whoever pressed the button.
+func (h *Home) accept(e *entry) (hearth.Record, error) {
 	l, free := h.occupy(e)
+	steps := []hearth.State{hearth.Accepted, hearth.Sent}
 	if !free {
-		if err := h.advance(e, false, nil, hearth.Accepted); err != nil {
-			h.drop(e)
-			return err
-		}
-		h.start(e)
-		return nil
+		steps = steps[:1]
 	}
-	if err := h.advance(e, false, nil, hearth.Accepted, hearth.Sent); err != nil {
+	if err := h.advance(e, false, nil, steps...); err != nil {
 		h.drop(e)
-		go h.work(e.rec.Device, l, nil)
-		return err
+		if free {
+			go h.work(e.rec.Device, l, nil)
+		}
+		return hearth.Record{}, err
 	}
-	go h.work(e.rec.Device, l, e)
-	return nil
+	rec := e.rec // nobody else changes it yet
+	if free {
+		go h.work(e.rec.Device, l, e)
+	} else {
+		h.start(e)
+	}
+	return rec, nil
 }
 
 // dates completes cmd and returns how long it may take from now.
