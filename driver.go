@@ -21,6 +21,8 @@ type Driver interface {
 }
 
 // Home is all that a driver sees of the gateway. Its methods are quick and safe for several goroutines.
+// A driver's first word after the start of Run says that its connection stands; one that has nothing to say is taken to
+// be connected when it has run for two seconds.
 type Home interface {
 	Announce(Device)   // a device is here, or is now known better
 	Report(...Reading) // a device said something

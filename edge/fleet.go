@@ -214,6 +214,9 @@ func (f *fleet) list() []web.DriverStatus {
 		u.mu.Lock()
 		s := u.status
 		u.mu.Unlock()
+		if s.State == supervise.Running && !f.home.There(name) {
+			s.State = supervise.Waiting // for its connection
+		}
 		since := hearth.Time{Time: now.Add(-time.Since(s.Since))}
 		all = append(all, web.DriverStatus{Name: name, Type: u.config.Type, State: s.State, Error: s.Error, Since: since})
 	}

@@ -6,7 +6,7 @@ import { Icon } from "./icons.js";
 import { label, number } from "./format.js";
 
 // What is only of interest when something is wrong.
-const technical = /^(link_quality|rssi|battery_voltage|voltage|current|frequency|power_factor|power_apparent|power_reactive|tariff|uptime|buffer_rows|buffer_bytes|clock_offset|flash_written|cpu_temperature|rss|power_on_behavior|identify|refresh|reset_energy|color_x|color_y|reachable|interview|reinterview|remove|firmware|pan_id|extended_pan_id|install_code|ban|allow|resets|channel|binary_input|display_unit|device_temperature|local|pi|lock_event)(_|$)/;
+const technical = /^(link_quality|rssi|battery_voltage|voltage|current|frequency|power_factor|power_apparent|power_reactive|tariff|uptime|buffer_rows|buffer_bytes|clock_offset|flash_written|cpu_temperature|rss|power_on_behavior|identify|refresh|reset_energy|color_x|color_y|reachable|interview|reinterview|remove|firmware|pan_id|extended_pan_id|install_code|ban|allow|resets|channel|binary_input|display_unit|device_temperature|local|pi|lock_event|scene|membership)(_|$)/;
 
 // What a person looks for first.
 const first = ["on", "brightness", "target_temperature", "temperature", "humidity", "occupancy", "open", "lock", "position", "movement", "power", "energy"];

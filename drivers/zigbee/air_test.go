@@ -55,6 +55,7 @@ type member struct {
 	dumb      map[uint16]bool       // ZDO clusters it never answers
 	asleep    bool
 	quiet     bool // does not report what has changed
+	unheard   bool // its acknowledgements are lost
 	left      bool
 	sequence  uint8
 	heard     []zcl.Frame // commands of clusters
@@ -245,7 +246,7 @@ func (r *airRadio) Backup(context.Context) (radio.Backup, error) {
 	return b, nil
 }
 
-func (r *airRadio) Send(_ context.Context, m radio.Message) error {
+func (r *airRadio) Send(ctx context.Context, m radio.Message) error {
 	r.mu.Lock()
 	if !r.up {
 		r.mu.Unlock()
@@ -271,9 +272,14 @@ func (r *airRadio) Send(_ context.Context, m radio.Message) error {
 		answers = to.hear(m)
 	}
 	out := r.events
+	lost := to != nil && to.unheard
 	r.mu.Unlock()
 	for _, e := range answers {
 		out <- e
+	}
+	if lost {
+		<-ctx.Done()
+		return &radio.Failure{Class: radio.Timeout, Doing: "sending"}
 	}
 	return nil
 }

@@ -67,7 +67,7 @@ func (s *session) present(dev *device, quality uint8) {
 	s.measure(dev, quality, now)
 	s.traffic.Awake(dev)
 	s.spokeForGroups(dev)
-	if !dev.interviewing && dev.unfinished() && !now.Before(dev.next) {
+	if !dev.interviewing && dev.unfinished() && (dev.away || !now.Before(dev.next)) {
 		s.interviewLater(dev, 0)
 	}
 }

@@ -24,8 +24,9 @@ const (
 	backupVersions = 5
 	backupSource   = "hearth"
 
-	backupPause = 5 * time.Second // after the last of several changes
-	backupEvery = 24 * time.Hour  // for the frame counters
+	backupPause = 5 * time.Second  // after the last of several changes
+	backupLast  = 30 * time.Second // after the first of them
+	backupEvery = 24 * time.Hour   // for the frame counters
 	backupTime  = 60 * time.Second
 	backupRetry = 10 * time.Minute
 )
@@ -33,15 +34,27 @@ const (
 // backupState is when the next backup is made.
 type backupState struct {
 	next    time.Time
+	changed time.Time // the first change that no backup has; zero: none
 	running bool
 }
 
 // wanted has a backup made soon, if there is a reason.
 func (b *backupState) wanted(reason bool) {
-	if reason {
-		b.next = time.Now().Add(backupPause)
+	if !reason {
+		return
+	}
+	now := time.Now()
+	if b.changed.IsZero() {
+		b.changed = now
+	}
+	b.next = now.Add(backupPause)
+	if last := b.changed.Add(backupLast); last.Before(b.next) {
+		b.next = last
 	}
 }
+
+// urgent has a backup made at once: until then the frame counter in the last one is too low to be restored again.
+func (b *backupState) urgent() { b.next = time.Now() }
 
 // due reports whether a backup is to be made now, which then is under way.
 func (b *backupState) due(now time.Time) bool {
@@ -51,7 +64,7 @@ func (b *backupState) due(now time.Time) bool {
 	if b.running || now.Before(b.next) {
 		return false
 	}
-	b.running, b.next = true, now.Add(backupEvery)
+	b.running, b.next, b.changed = true, now.Add(backupEvery), time.Time{}
 	return true
 }
 

@@ -148,17 +148,19 @@ func (s *session) readTable(ctx context.Context, dev *device) ([]zdo.Binding, er
 // learnBindings reads the table of a device that commands others, when it has just been asked all else: it may be bound
 // to somebody since another time; d.mu is held.
 func (s *session) learnBindings(dev *device) {
-	commands := func(e expose.Endpoint) bool {
-		return slices.ContainsFunc(e.Out, func(cluster uint16) bool {
-			return cluster == zcl.ClusterOnOff || cluster == zcl.ClusterLevelControl || cluster == zcl.ClusterColorControl || cluster == zcl.ClusterWindowCovering
-		})
-	}
-	if t := s.d.bindings.of[dev.IEEE]; t != nil && !t.Read.IsZero() || !slices.ContainsFunc(dev.Endpoints, commands) {
+	if t := s.d.bindings.of[dev.IEEE]; t != nil && !t.Read.IsZero() || !slices.ContainsFunc(dev.Endpoints, commandsOthers) {
 		return
 	}
 	s.background(dev, func(ctx context.Context) error {
 		_, err := s.readTable(ctx, dev)
 		return err
+	})
+}
+
+// commandsOthers reports whether an endpoint is one of a remote control, or has a button beside all else.
+func commandsOthers(e expose.Endpoint) bool {
+	return slices.ContainsFunc(e.Out, func(cluster uint16) bool {
+		return cluster == zcl.ClusterOnOff || cluster == zcl.ClusterLevelControl || cluster == zcl.ClusterColorControl || cluster == zcl.ClusterWindowCovering
 	})
 }
 

@@ -91,6 +91,8 @@ func (d *driver) postNetwork(r *http.Request) (reply, error) {
 	var body struct {
 		Adopt   string `json:"adopt"`
 		Replace string `json:"replace"`
+
+		BurnAddress bool `json:"burn_address"`
 	}
 	if err := readBody(r, &body); err != nil {
 		return reply{}, err
@@ -100,7 +102,7 @@ func (d *driver) postNetwork(r *http.Request) (reply, error) {
 	if err := errors.Join(adoptErr, replaceErr); err != nil {
 		return reply{}, err
 	}
-	w := word{Adopt: adopt, Replace: replace}
+	w := word{Adopt: adopt, Replace: replace, BurnAddress: body.BurnAddress}
 	if err := d.give(w); err != nil {
 		return reply{}, err
 	}

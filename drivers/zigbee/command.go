@@ -35,6 +35,7 @@ func (s *session) do(ctx context.Context, dev *device, cmd hearth.Command) error
 	}
 	s.d.mu.Lock()
 	dev.asks++
+	w := dev.wishFor(set)
 	s.d.mu.Unlock()
 	defer func() {
 		s.d.mu.Lock()
@@ -43,7 +44,7 @@ func (s *session) do(ctx context.Context, dev *device, cmd hearth.Command) error
 	}()
 	began := time.Now()
 	for _, r := range requests {
-		if err := s.send(ctx, dev, r); err != nil {
+		if err := s.sendFor(ctx, dev, r, w); err != nil {
 			s.noteSilence(dev, err)
 			return refusalOf(dev, err)
 		}

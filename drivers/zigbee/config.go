@@ -36,6 +36,8 @@ type NetworkConfig struct {
 
 	Adopt   string `yaml:"adopt"`   // the extended PAN id of the network on the stick, to go on with it
 	Replace string `yaml:"replace"` // the extended PAN id of the network to be given up
+
+	BurnAddress bool `yaml:"burn_address"` // a restore may use up the one address that some sticks can be given in their life
 }
 
 // A FirmwareConfig says where the images are that devices are updated with.

@@ -21,6 +21,8 @@ type definitions struct {
 	library *quirks.Library
 	folder  string // "" if there is none
 	state   string // of the folder when it was read
+	wrong   error  // what cannot be used of what is in the folder now
+	part    bool   // the library is without it
 }
 
 const lookEvery = 5 * time.Second
@@ -32,6 +34,8 @@ func loadDefinitions(cfg Config) (*definitions, error) {
 	return readDefinitions(cfg.path(cfg.Definitions))
 }
 
+// readDefinitions reads ours and a person's. A file that is wrong is left out and told as such; the error is for what
+// leaves nothing to use.
 func readDefinitions(folder string) (*definitions, error) {
 	known := &definitions{folder: folder}
 	sources := []fs.FS{quirks.BuiltIn()}
@@ -43,10 +47,8 @@ func readDefinitions(folder string) (*definitions, error) {
 			sources = append(sources, os.DirFS(folder))
 		}
 	}
-	var err error
-	if known.library, err = quirks.Load(sources...); err != nil {
-		return nil, fmt.Errorf("reading the device definitions: %w", err)
-	}
+	known.library, known.wrong = quirks.Load(sources...)
+	known.part = known.wrong != nil
 	return known, nil
 }
 
@@ -83,21 +85,25 @@ func (s *session) lookAtDefinitions() {
 		return
 	}
 	if err := s.d.readDefinitionsAgain(known); err != nil {
-		s.log.Error("the definitions have changed and cannot be used; those before go on", "error", err)
+		s.log.Error("something in the definitions cannot be used", "folder", known.folder, "error", err)
 	}
 }
 
-// readDefinitionsAgain reads a person's definitions in place of the known ones, which go on if there is anything wrong.
+// readDefinitionsAgain reads a person's definitions in place of the known ones. Where all were good and now one is wrong,
+// those before go on: a slip of the pen changes no device.
 func (d *driver) readDefinitionsAgain(known *definitions) error {
 	next, err := readDefinitions(known.folder)
-	if err != nil {
-		next = &definitions{library: known.library, folder: known.folder, state: folderState(known.folder)}
+	if err == nil {
+		err = next.wrong
+	}
+	if next == nil || err != nil && !known.part {
+		next = &definitions{library: known.library, folder: known.folder, state: folderState(known.folder), wrong: err, part: known.part}
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.definitions = next
-	if err != nil {
-		return err
+	if err != nil && !next.part {
+		return fmt.Errorf("%w\nThe definitions before go on until that is mended", err)
 	}
 	d.log.Info("the device definitions were read anew")
 	for _, dev := range d.devices {
@@ -106,7 +112,15 @@ func (d *driver) readDefinitionsAgain(known *definitions) error {
 			d.session.redefined(dev)
 		}
 	}
-	return nil
+	return err
+}
+
+// refusedDefinitions says what cannot be used of a person's definitions, "" if nothing; d.mu is held.
+func (d *driver) refusedDefinitions() string {
+	if d.definitions.wrong == nil {
+		return ""
+	}
+	return d.definitions.wrong.Error()
 }
 
 // redefined tells home what a device is by other definitions, and the device what it has to do; d.mu is held.

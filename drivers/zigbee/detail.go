@@ -113,6 +113,7 @@ type pollView struct {
 	Endpoint     uint8    `json:"endpoint"`
 	Cluster      string   `json:"cluster"`
 	Attributes   []string `json:"attributes"`
+	Command      string   `json:"command,omitempty"` // that asks for all, where no attribute is read
 	Manufacturer string   `json:"manufacturer,omitempty"`
 	Every        float64  `json:"every"` // seconds
 }
@@ -185,6 +186,12 @@ func (dev *device) detailSetup(v *detail) {
 	}
 	for _, p := range slices.Concat(setup.Polls, dev.Refused) {
 		v.Polls = append(v.Polls, viewPoll(p))
+	}
+	for _, r := range setup.Repeats {
+		v.Polls = append(v.Polls, pollView{
+			Endpoint: r.Endpoint, Cluster: zcl.ClusterName(r.Cluster), Attributes: []string{},
+			Command: zcl.CommandName(r.Cluster, false, r.Frame.Command), Every: r.Every.Seconds(),
+		})
 	}
 }
 

@@ -52,7 +52,8 @@ type device struct {
 	interviewing bool
 	hurried      chan struct{} // closed to have an interview that waits begin
 	recheck      bool          // it came back: what it was told may be lost
-	next         time.Time     // when an interview that was cut short is tried again
+	next         time.Time     // when an interview that was cut short is tried again,
+	away         bool          // or when it is heard: it was not while it was asked
 	kept         []keptMessage // what could not be understood yet
 	recent       [rememberedFrames]seenFrame
 	recentAt     int
@@ -61,6 +62,7 @@ type device struct {
 	asks         int       // questions of ours that are on their way
 	polls        []poll
 	confirm      *confirmation
+	wishes       []*openWish
 	pressed      press
 	clears       map[string]time.Time // when a true falls back to false by itself
 	pairing      pairing              // of a router
@@ -83,9 +85,8 @@ const (
 )
 
 func interviewProperty() hearth.Property {
-	return hearth.Property{Name: "interview", Kind: hearth.Text, Options: []string{
-		string(stageWaiting), string(stageDescriptors), string(stageAttributes), string(stageSetup), string(stageDone), string(stageIncomplete),
-	}}
+	p, _ := hearth.Word("interview")
+	return p.OneOf(string(stageWaiting), string(stageDescriptors), string(stageAttributes), string(stageSetup), string(stageDone), string(stageIncomplete))
 }
 
 func newDevice(d *driver, r record) *device {
@@ -100,6 +101,7 @@ func newDevice(d *driver, r record) *device {
 // revive forgets what belonged to the last session.
 func (dev *device) revive() {
 	dev.interviewing, dev.hurried, dev.recheck, dev.kept, dev.confirm, dev.asks = false, nil, false, nil, nil, 0
+	dev.away = false
 	dev.next, dev.joined, dev.setUp, dev.searched = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	dev.pairing, dev.updating = pairing{}, updating{}
 	dev.presence.revive()
@@ -155,7 +157,8 @@ func (dev *device) own() []hearth.Property {
 		all = append(all, updateProperties()...)
 	}
 	for _, name := range []string{propertyRefresh, propertyReinterview, propertyRemove} {
-		all = append(all, hearth.Property{Name: name, Kind: hearth.Bool, Writable: true, WriteOnly: true})
+		p, _ := hearth.Word(name)
+		all = append(all, p)
 	}
 	return all
 }
@@ -263,7 +266,7 @@ func (s *session) announceDevice(dev *device) {
 	s.refaceGroups(dev)
 }
 
-// announceAll tells home of all that is kept: no question to anybody is needed for it; d.mu is held.
+// announceAll tells home of all that is kept, and so that the radio is there; d.mu is held.
 func (s *session) announceAll() {
 	if s.d.network != nil {
 		s.announceCoordinator()

@@ -50,11 +50,11 @@ const (
 )
 
 func updateProperties() []hearth.Property {
+	update, _ := hearth.Word(propertyUpdate)
+	progress, _ := hearth.Word(propertyProgress)
 	return []hearth.Property{
-		{Name: propertyUpdate, Kind: hearth.Text, Options: []string{
-			updateIdle, ota.Fetching, ota.Offered, ota.Waiting, ota.Downloading, ota.Restarting, ota.Done, ota.Aborted, ota.Failed,
-		}},
-		hearth.Property{Name: propertyProgress, Kind: hearth.Number, Unit: "%", UnitCode: "%"}.Within(0, 100),
+		update.OneOf(updateIdle, ota.Fetching, ota.Offered, ota.Waiting, ota.Downloading, ota.Restarting, ota.Done, ota.Aborted, ota.Failed),
+		progress,
 	}
 }
 

@@ -30,6 +30,9 @@ func FuzzHandle(f *testing.F) {
 		d.network = &network{Network: radio.Network{Coordinator: 1}, Address: 1}
 		s := newSession(t.Context(), d, home)
 		d.begin(s)
+		d.mu.Lock()
+		s.announceAll()
+		d.mu.Unlock()
 		s.handle(radio.Joined{NWK: m.nwk, IEEE: m.ieee})
 		d.mu.Lock()
 		dev := d.devices[m.ieee]

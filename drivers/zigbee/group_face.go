@@ -66,12 +66,11 @@ func (g *group) face() hearth.Device {
 		d.Properties = slices.DeleteFunc(d.Properties, func(p hearth.Property) bool { return p.Name == "transition" })
 	}
 	if slices.ContainsFunc(g.parts, groupPart.keepsScenes) {
-		scene := hearth.Property{Name: propertyScene, Kind: hearth.Number, UnitCode: "1", WriteOnly: true}
-		d.Properties = append(d.Properties, scene.AsWritable().Within(1, highestScene))
+		scene, _ := hearth.Word(propertyScene)
+		d.Properties = append(d.Properties, scene)
 	}
-	d.Properties = append(d.Properties, hearth.Property{
-		Name: propertyMembership, Kind: hearth.Text, Options: []string{membershipComplete, membershipWaiting, membershipIncomplete},
-	})
+	membership, _ := hearth.Word(propertyMembership)
+	d.Properties = append(d.Properties, membership.OneOf(membershipComplete, membershipWaiting, membershipIncomplete))
 	return d
 }
 

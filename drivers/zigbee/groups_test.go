@@ -1,12 +1,9 @@
 package zigbee
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,116 +14,6 @@ import (
 	"hearth/drivers/zigbee/radio"
 	"hearth/drivers/zigbee/zcl"
 )
-
-const groupID = hearth.ID("radio:group_1")
-
-func dimmable() *fake.Model {
-	return &fake.Model{
-		Name: "dimmable", Vendor: "Lights & Co", Product: "DIM-1", Prefix: 0x00158d, Type: fake.Router, Bindings: 5,
-		Endpoints: []fake.EndpointModel{{ID: 1, Device: 0x0101, In: clusters(zcl.ClusterBasic, zcl.ClusterIdentify, zcl.ClusterGroups,
-			zcl.ClusterScenes, zcl.ClusterOnOff, zcl.ClusterLevelControl)}},
-	}
-}
-
-// remote sleeps; its buttons say what they are told to whom they are bound. The one called leave makes whoever it is bound
-// to leave group 1.
-func remote() *fake.Model {
-	return &fake.Model{
-		Name: "remote", Vendor: "Buttons", Product: "R-1", Prefix: 0x00158d, Type: fake.Sleeper, Poll: 2 * time.Second, Bindings: 6,
-		Endpoints: []fake.EndpointModel{{
-			ID: 1, Device: 0x0820, In: clusters(zcl.ClusterBasic, zcl.ClusterPowerConfiguration),
-			Out: []fake.Cluster{fake.Cluster(zcl.ClusterGroups), fake.Cluster(zcl.ClusterOnOff), fake.Cluster(zcl.ClusterLevelControl), fake.Cluster(zcl.ClusterOTA)},
-		}},
-		Buttons: map[string][]fake.Press{
-			"on":    {{Cluster: fake.Cluster(zcl.ClusterOnOff), Command: "on"}},
-			"off":   {{Cluster: fake.Cluster(zcl.ClusterOnOff), Command: "off"}},
-			"join":  {{Cluster: fake.Cluster(zcl.ClusterGroups), Command: "add", Payload: fake.Hex{1, 0, 0}}},
-			"leave": {{Cluster: fake.Cluster(zcl.ClusterGroups), Command: "remove", Payload: fake.Hex{1, 0}}},
-		},
-	}
-}
-
-// answered asks the driver's own HTTP, which has to answer with that status.
-func answered[T any](t *testing.T, s *stack, status int, method, path string, body any) (answer T) {
-	t.Helper()
-	var text []byte
-	if body != nil {
-		text, _ = json.Marshal(body)
-	}
-	if said := s.must(t, status, method, path, string(text)); len(said) > 0 {
-		if err := json.Unmarshal(said, &answer); err != nil {
-			t.Fatalf("%s %s: %v in %s", method, path, err, said)
-		}
-	}
-	return answer
-}
-
-func at(d *fake.Device) place { return place{d.IEEE(), 1} }
-
-type object = map[string]any
-
-func (s *stack) groupOf(t *testing.T, name string, members ...*fake.Device) groupView {
-	t.Helper()
-	places := []place{}
-	for _, m := range members {
-		places = append(places, at(m))
-	}
-	return answered[groupView](t, s, 201, "POST", "/groups", object{"name": name, "members": places})
-}
-
-// told counts the frames of clusters' own commands that a device gets.
-type toldFrames struct {
-	mu            sync.Mutex
-	group, single int
-}
-
-func watch(d *fake.Device) *toldFrames {
-	told := &toldFrames{}
-	d.Watch(func(h fake.Heard) {
-		told.mu.Lock()
-		defer told.mu.Unlock()
-		switch {
-		case h.Frame.Global:
-		case h.Group:
-			told.group++
-		default:
-			told.single++
-		}
-	})
-	return told
-}
-
-func (f *toldFrames) expect(t *testing.T, what string, group, single int) {
-	t.Helper()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.group != group || f.single != single {
-		t.Errorf("%s: it got %d frames as one of a group and %d by itself, want %d and %d", what, f.group, f.single, group, single)
-	}
-	f.group, f.single = 0, 0
-}
-
-func isOn(t *testing.T, d *fake.Device) bool {
-	t.Helper()
-	v, ok := d.Get(1, zcl.ClusterOnOff, zcl.AttrOnOffOnOff)
-	if !ok {
-		t.Fatalf("%s has no On/Off", d.Name())
-	}
-	return v.Bool()
-}
-
-func (s *stack) setAll(id hearth.ID, set map[string]hearth.Value) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	return s.driver.Do(ctx, hearth.Command{Device: id, Set: set})
-}
-
-func states(v groupView) (all []string) {
-	for _, m := range v.Members {
-		all = append(all, string(m.State))
-	}
-	return all
-}
 
 // One message reaches all members and only them, and their own reports are the group's state.
 func TestGroup(t *testing.T) {
@@ -474,76 +361,4 @@ func TestGroupState(t *testing.T) {
 			t.Errorf("%s: it is on %s, at %s, want %s and %s", name, gotOn, got, test.on, brightness)
 		}
 	}
-}
-
-func TestScenes(t *testing.T) {
-	eachStick(t, func(t *testing.T, protocol fake.Protocol) {
-		s, env := newStack(t, protocol), drivertest.NewEnv(t, "radio")
-		defer s.mesh.Close()
-		s.open(t, env, string(protocol))
-		a, idA := s.pair(t, "a", dimmable())
-		b, idB := s.pair(t, "b", dimmable())
-		s.groupOf(t, "Kitchen", a, b)
-		set := func(id hearth.ID, brightness float64) {
-			t.Helper()
-			if err := s.set(id, "brightness", hearth.NumberOf(brightness)); err != nil {
-				t.Fatal(err)
-			}
-			wait(5 * time.Second)
-		}
-		set(idA, 20)
-		set(idB, 80)
-		stored := answered[sceneOutcome](t, s, 200, "POST", "/groups/1/scenes", object{"id": 3, "name": "Evening"})
-		if stored.ID != 3 || len(stored.Members) != 2 || !stored.Members[0].Done || !stored.Members[1].Done {
-			t.Errorf("stored is %+v", stored)
-		}
-		set(groupID, 50)
-		s.close(t)
-		s.open(t, env, string(protocol))
-		toldA := watch(a)
-		if err := s.set(groupID, "scene", hearth.NumberOf(3)); err != nil {
-			t.Fatal(err)
-		}
-		wait(10 * time.Second)
-		toldA.expect(t, "a", 1, 0)
-		for id, want := range map[hearth.ID]float64{idA: 20, idB: 80} {
-			if got := s.last(id, "brightness").Number(); got < want-0.5 || got > want+0.5 {
-				t.Errorf("%s is at %v %% after the scene, want %v", id, got, want)
-			}
-		}
-		if got := s.last(groupID, "brightness").Number(); got < 49 || got > 51 {
-			t.Errorf("the group is at %v %%", got)
-		}
-		for _, bad := range []map[string]hearth.Value{
-			{"scene": hearth.NumberOf(4)},
-			{"scene": hearth.NumberOf(3), "on": on},
-		} {
-			if err := s.setAll(groupID, bad); hearth.ErrorOf(errorOr(err)).Code != hearth.CodeBadValue {
-				t.Errorf("%v: %v", bad, err)
-			}
-		}
-		// What the group was told before a scene is not told again after it.
-		if err := s.set(groupID, "on", off); err != nil {
-			t.Fatal(err)
-		}
-		wait(10 * time.Second)
-		answered[sceneOutcome](t, s, 200, "POST", "/groups/1/scenes", object{"name": "Dark"})
-		if err := s.set(groupID, "on", on); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.set(groupID, "scene", hearth.NumberOf(1)); err != nil {
-			t.Fatal(err)
-		}
-		wait(20 * time.Second)
-		if isOn(t, a) || isOn(t, b) {
-			t.Error("a scene in which all are dark has not come to stay")
-		}
-		answered[sceneOutcome](t, s, 200, "DELETE", "/groups/1/scenes/3", nil)
-		answered[sceneOutcome](t, s, 200, "DELETE", "/groups/1/scenes/1", nil)
-		answered[problem](t, s, 404, "DELETE", "/groups/1/scenes/3", nil)
-		if count, _ := a.Get(1, zcl.ClusterScenes, zcl.AttrScenesSceneCount); count.Uint() != 0 {
-			t.Errorf("the lamp still has %d scenes", count.Uint())
-		}
-		s.close(t)
-	})
 }

@@ -277,6 +277,7 @@ func TestDecideAboutNetwork(t *testing.T) {
 				t.Error("nobody has decided, and the next try begins")
 			default:
 			}
+			h.must(t, http.StatusUnprocessableEntity, "POST", "/network", `{"`+choice+`":"dddddddddddddddd","burn_address":true}`) // nothing would be restored
 			h.must(t, http.StatusAccepted, "POST", "/network", `{"`+choice+`":"dddddddddddddddd"}`)
 			<-again // else the test ends in a deadlock
 

@@ -344,7 +344,9 @@ func (s *session) tell(dev *device, values []expose.SaidValue, at time.Time) boo
 			dev.values[v.Property] = v.Value
 		}
 		dev.clearLater(v)
-		readings = append(readings, hearth.Reading{Device: dev.id, Property: v.Property, Value: v.Value, Time: at})
+		reading := hearth.Reading{Device: dev.id, Property: v.Property, Value: v.Value, Time: at}
+		dev.grant(reading)
+		readings = append(readings, reading)
 	}
 	s.report(readings...)
 	s.heardInGroups(dev)

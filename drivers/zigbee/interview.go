@@ -19,7 +19,7 @@ import (
 // An interview asks a device what it is. What it has answered is kept at once, so that the next try goes on from there;
 // a device that owes answers after all tries is used as far as it is known.
 const (
-	interviewTime = 3 * time.Minute
+	interviewTime = 3 * time.Minute  // of asking; waiting for a place does not count
 	stepTime      = 20 * time.Second // for one question, with all its repetitions
 	stepPause     = time.Second
 	stepTries     = 2
@@ -56,13 +56,10 @@ func (s *session) interviewLater(dev *device, wait time.Duration) {
 		if _, err := s.ready(s.ctx); err != nil {
 			return
 		}
-		select {
-		case s.interviews <- struct{}{}:
-			defer func() { <-s.interviews }()
-		case <-s.ctx.Done():
-			return
+		i := &interview{s: s, dev: dev, turn: turn{places: s.interviews}}
+		if i.turn.take(s.ctx) == nil {
+			i.conduct()
 		}
-		s.interview(dev)
 	})
 }
 
@@ -74,19 +71,19 @@ func (dev *device) hurry() {
 	}
 }
 
-// interview goes through all that is not known yet.
-func (s *session) interview(dev *device) {
-	ctx, cancel := context.WithTimeout(s.ctx, interviewTime)
-	defer cancel()
+// conduct goes through all that is not known yet.
+func (i *interview) conduct() {
+	s, dev := i.s, i.dev
+	defer i.turn.give()
 	s.d.mu.Lock()
-	dev.hurried = nil
+	dev.hurried, dev.away = nil, false
 	was := dev.stage
 	s.d.mu.Unlock()
-	i := &interview{s: s, dev: dev}
-	err := i.run(ctx)
+	err := i.run(s.ctx)
 	s.d.mu.Lock()
 	defer s.d.mu.Unlock()
 	dev.interviewing = false
+	dev.away = errors.Is(err, errAway) && dev.heard.Before(i.asked)
 	if s.ctx.Err() != nil || s.d.devices[dev.IEEE] != dev {
 		return
 	}
@@ -149,14 +146,20 @@ func (s *session) replay(dev *device) {
 type interview struct {
 	s      *session
 	dev    *device
-	silent int // questions in a row without an answer
+	turn   turn
+	spent  time.Duration // on asking
+	asked  time.Time     // the last question
+	silent int           // questions in a row without an answer
 }
 
-// errAway says that a device gives no answers at all.
-var errAway = errors.New("the device does not answer: it is away, or asleep")
+// Why an interview is broken off.
+var (
+	errAway = errors.New("the device does not answer: it is away, or asleep")
+	errLong = fmt.Errorf("the device has not answered everything within %v", interviewTime)
+)
 
 func (i *interview) run(ctx context.Context) error {
-	s, dev := i.s, i.dev
+	dev := i.dev
 	if i.done(func() bool { return dev.recheck && dev.known() }) {
 		if err := i.recheck(ctx); err != nil {
 			return err
@@ -177,7 +180,7 @@ func (i *interview) run(ctx context.Context) error {
 	if i.done(func() bool { return dev.stage != stageDone }) {
 		i.enter(stageSetup)
 	}
-	return s.setup(ctx, dev)
+	return i.setup(ctx)
 }
 
 // recheck asks a known device that came back whether it is still what it was: after an update or a change of firmware
@@ -241,8 +244,20 @@ func (i *interview) remodel() {
 // step asks one thing, again if there is no answer. The error is errAway when the device has not answered this and what
 // was asked before; silence alone is no error, and false.
 func (i *interview) step(ctx context.Context, ask func(context.Context) error) (answered bool, err error) {
+	if i.silent == 0 { // else others have its place until it answers
+		if err := i.turn.take(ctx); err != nil {
+			return false, err
+		}
+	}
+	if i.spent >= interviewTime {
+		return false, errLong
+	}
+	i.asked = time.Now()
+	defer func() { i.spent += time.Since(i.asked) }()
 	ctx, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
+	patience := time.AfterFunc(turnPatience, i.turn.give)
+	defer patience.Stop()
 	for try := range stepTries {
 		if try > 0 && !pause(ctx, stepPause) {
 			break

@@ -74,6 +74,15 @@ func TestRestoreRaisesTheCounter(t *testing.T) {
 	}
 }
 
+// TestBurnAddress: what uses up a stick's one address is allowed by the configuration, or by a word for that restore.
+func TestBurnAddress(t *testing.T) {
+	said := word{Replace: 0xdd, BurnAddress: true}
+	if (word{Replace: 0xdd}).in(Config{}).Network.BurnAddress || !said.in(Config{}).Network.BurnAddress ||
+		!(word{}).in(Config{Network: NetworkConfig{BurnAddress: true}}).Network.BurnAddress {
+		t.Error("the word is not what was said")
+	}
+}
+
 func TestConfigCheck(t *testing.T) {
 	good := Config{Adapter: "auto", Network: NetworkConfig{Channel: 20, Extended: "dd00112233445566"}}
 	good.Port = "/dev/ttyUSB0"

@@ -30,7 +30,8 @@ type overview struct {
 	Error    string       `json:"error,omitempty"` // why it is not up
 	Network  *networkView `json:"network"`
 	Pairing  pairingView  `json:"pairing"`
-	Found    *networkView `json:"found"` // on the stick, when it was refused
+	Found    *networkView `json:"found"`                       // on the stick, when it was refused
+	Refused  string       `json:"definitions_error,omitempty"` // what cannot be used of a person's definitions, and why
 	Backup   *backupFacts `json:"backup"`
 	Counters countersView `json:"counters"`
 	Bans     []radio.IEEE `json:"bans"`
@@ -43,10 +44,14 @@ type networkView struct {
 	Extended    radio.IEEE `json:"extended_pan_id"`
 	Channel     uint8      `json:"channel"`
 	Coordinator radio.IEEE `json:"coordinator"`
+
+	// Former is the address that the coordinator had on an earlier stick, where this one could not take it: devices that
+	// were bound to it are set up anew.
+	Former radio.IEEE `json:"former_coordinator,omitzero"`
 }
 
 func viewNetwork(n radio.Network) *networkView {
-	return &networkView{fmt.Sprintf("%04x", n.PAN), n.Extended, n.Channel, n.Coordinator}
+	return &networkView{PAN: fmt.Sprintf("%04x", n.PAN), Extended: n.Extended, Channel: n.Channel, Coordinator: n.Coordinator}
 }
 
 // pairingView is for how many seconds devices may still join, and at which router if not at all of them.
@@ -108,6 +113,8 @@ type deviceView struct {
 	Reachable   bool        `json:"reachable"`
 	Banned      bool        `json:"banned"`
 	Firmware    string      `json:"firmware"`
+	Takes       []place     `json:"takes"`    // its endpoints that can be in a group
+	Commands    []place     `json:"commands"` // its endpoints that command others, and can be bound to them
 }
 
 // generic is the definition of a model that is as the standard has it.
@@ -149,6 +156,16 @@ func (dev *device) view() deviceView {
 		quality := dev.quality
 		v.LinkQuality = &quality
 	}
+	v.Takes, v.Commands = []place{}, []place{}
+	for _, e := range dev.Endpoints {
+		p := place{dev.IEEE, e.ID}
+		if dev.driver.badMember(p) == nil && len(dev.model.Shared(e.ID)) > 0 {
+			v.Takes = append(v.Takes, p)
+		}
+		if commandsOthers(e) {
+			v.Commands = append(v.Commands, p)
+		}
+	}
 	return v
 }
 
@@ -180,6 +197,7 @@ func (d *driver) getOverview(*http.Request) (reply, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	found := d.refusedNetwork()
+	o.Refused = d.refusedDefinitions()
 	switch s := d.session; {
 	case s == nil:
 	case s.up:
@@ -192,6 +210,9 @@ func (d *driver) getOverview(*http.Request) (reply, error) {
 	}
 	if d.network != nil {
 		o.Network = viewNetwork(d.network.Network)
+		if d.network.Address != d.network.Coordinator {
+			o.Network.Former = d.network.Address
+		}
 	}
 	if found != nil {
 		o.Found = viewNetwork(*found)

@@ -51,8 +51,6 @@ type session struct {
 	pinged    time.Time // when a device was last asked for a sign of life
 }
 
-const maxInterviews = 4
-
 func newSession(ctx context.Context, d *driver, home hearth.Home) *session {
 	s := &session{
 		d: d, home: home, log: d.log, resets: make(chan string, 1),
@@ -127,10 +125,12 @@ func (s *session) bringUp(ctx context.Context, r radio.Radio, info radio.Info) e
 	if ours == nil {
 		ours = kept
 	}
-	choice, err := choose(word.in(s.d.cfg), ours, backup, info, s.d.now())
+	cfg := word.in(s.d.cfg)
+	choice, err := choose(cfg, ours, backup, info, s.d.now())
 	if err != nil {
 		return refused(err, info, again)
 	}
+	choice.plan.BurnAddress = cfg.Network.BurnAddress
 	if choice.says != "" {
 		s.log.Warn(choice.says)
 	}
@@ -146,6 +146,11 @@ func (s *session) bringUp(ctx context.Context, r radio.Radio, info radio.Info) e
 			return err
 		}
 	}
+	s.d.mu.Lock()
+	if !s.opened { // from here on devices may speak
+		s.announceAll()
+	}
+	s.d.mu.Unlock()
 	now, err := r.Up(ctx, choice.plan)
 	if err != nil {
 		return fmt.Errorf("bringing the network up: %w", err)
@@ -202,6 +207,9 @@ func (s *session) settle(kept *network, backup *radio.Backup, c choice, now radi
 	s.firmware = info.Firmware
 	s.backup.wanted(c.says != "" || kept == nil || kept.Coordinator != now.Coordinator ||
 		backup == nil || s.d.now().Sub(backup.Made) > backupEvery || s.d.lacks(backup))
+	if c.plan.Restore != nil {
+		s.backup.urgent()
+	}
 	s.announceCoordinator()
 	s.resumeDevices(kept == nil && c.plan.Form == nil || c.says != "" && c.plan.Form == nil)
 	return nil
@@ -212,6 +220,7 @@ const (
 	recoverTries = 3
 	recoverTime  = 10 * time.Second
 	recoverPause = 300 * time.Millisecond
+	answerLimit  = 4 * time.Second // for a stick to answer again; some do so only on a line that is opened anew
 )
 
 // recover brings the network up again after the stick has restarted. What is asked of devices waits meanwhile.
@@ -248,7 +257,9 @@ func (s *session) recover(st *stick, reason string) error {
 func (s *session) restart(r radio.Radio) error {
 	ctx, cancel := context.WithTimeout(s.ctx, recoverTime)
 	defer cancel()
-	info, err := r.Connect(ctx)
+	asking, enough := context.WithTimeout(ctx, answerLimit)
+	defer enough()
+	info, err := r.Connect(asking)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,8 @@ const setupIncomplete = "incomplete"
 const coordinatorEndpoint = 1
 
 // setup tells the device all that its model wants, unless it was told the same before.
-func (s *session) setup(ctx context.Context, dev *device) error {
+func (i *interview) setup(ctx context.Context) error {
+	s, dev := i.s, i.dev
 	s.d.mu.Lock()
 	want, coordinator := dev.model.Setup(), s.d.network.Coordinator
 	print := fingerprint(want)
@@ -42,7 +43,7 @@ func (s *session) setup(ctx context.Context, dev *device) error {
 	if told {
 		return nil
 	}
-	j := &setupJob{s: s, dev: dev}
+	j := &setupJob{s: s, dev: dev, interview: i}
 	steps := []func(context.Context) error{
 		func(ctx context.Context) error { return j.bind(ctx, want.Bindings, coordinator) },
 		func(ctx context.Context) error { return j.enrol(ctx, want.Enrol, coordinator) },
@@ -80,22 +81,20 @@ func fingerprint(want expose.Setup) string {
 
 // setupJob is one setup that goes on.
 type setupJob struct {
-	s       *session
-	dev     *device
-	refused []expose.Poll
-	silent  int
-	missed  bool
+	s         *session
+	dev       *device
+	interview *interview
+	refused   []expose.Poll
+	missed    bool
 }
 
 // ask asks one thing, twice if need be. The error is errAway when nothing is answered any more; what the device said is
 // in refusal.
 func (j *setupJob) ask(ctx context.Context, do func(context.Context) error) (refusal, err error) {
-	step := &interview{s: j.s, dev: j.dev, silent: j.silent}
-	answered, err := step.step(ctx, func(ctx context.Context) error {
+	answered, err := j.interview.step(ctx, func(ctx context.Context) error {
 		refusal = do(ctx)
 		return refusal
 	})
-	j.silent = step.silent
 	if err != nil {
 		return nil, err
 	}
@@ -281,29 +280,40 @@ func (s *session) rejoined(dev *device, wait time.Duration) {
 	}
 }
 
-// A poll reads what a device does not report by itself.
+// A poll asks for what a device does not report by itself.
 type poll struct {
-	expose.Poll
+	ask   func(ctx context.Context, s *session) error
+	every time.Duration
 	next  time.Time
 	going bool
 }
 
-// plan works out what is polled; d.mu is held. Devices that sleep are not.
+// plan works out what is polled; d.mu is held. Attributes of devices that sleep are not.
 func (dev *device) plan(now time.Time) {
 	dev.polls = nil
+	setup := dev.model.Setup()
+	add := func(every time.Duration, ask func(context.Context, *session) error) {
+		every = max(every, shortestPoll)
+		dev.polls = append(dev.polls, poll{ask: ask, every: every, next: now.Add(every)})
+	}
+	for _, r := range setup.Repeats {
+		add(r.Every, func(ctx context.Context, s *session) error { return s.send(ctx, dev, r.Request) })
+	}
 	if dev.Sleeper {
 		return
 	}
-	for _, p := range slices.Concat(dev.model.Setup().Polls, dev.Refused) {
-		p.Every = max(p.Every, shortestPoll)
-		dev.polls = append(dev.polls, poll{Poll: p, next: now.Add(p.Every)})
+	for _, p := range slices.Concat(setup.Polls, dev.Refused) {
+		add(p.Every, func(ctx context.Context, s *session) error { return s.read(ctx, dev, p.Read) })
 	}
 }
 
+// awakeFor is how long a sleeper listens after it has said something, at least.
+const awakeFor = 2 * time.Second
+
 // pollDue begins what is due at a device and returns how much that was; d.mu is held. One that does not answer is not
-// polled until it is heard.
+// polled until it is heard, and one that sleeps only while it listens.
 func (s *session) pollDue(dev *device, now time.Time) (begun int) {
-	if dev.reach == unreachable || dev.interviewing {
+	if dev.reach == unreachable || dev.interviewing || dev.Sleeper && now.Sub(dev.heard) > awakeFor {
 		return 0
 	}
 	for i := range dev.polls {
@@ -311,11 +321,11 @@ func (s *session) pollDue(dev *device, now time.Time) (begun int) {
 		if p.going || now.Before(p.next) {
 			continue
 		}
-		p.next = now.Add(p.Every)
+		p.next = now.Add(p.every)
 		begun++
-		read, polls := p.Read, dev.polls
+		ask, polls := p.ask, dev.polls
 		p.going = s.background(dev, func(ctx context.Context) error {
-			err := s.read(ctx, dev, read)
+			err := ask(ctx, s)
 			s.d.mu.Lock()
 			defer s.d.mu.Unlock()
 			polls[i].going = false

@@ -39,8 +39,14 @@ func eachStick(t *testing.T, test func(t *testing.T, protocol fake.Protocol)) {
 
 func newStack(t *testing.T, protocol fake.Protocol) *stack {
 	t.Helper()
+	return newStackOf(t, fake.StickOptions{Protocol: protocol})
+}
+
+func newStackOf(t *testing.T, o fake.StickOptions) *stack {
+	t.Helper()
 	m := fake.NewMesh(fake.MeshOptions{Seed: 7, Delay: 5 * time.Millisecond})
-	stick, err := fake.NewStick(m, fake.StickOptions{Protocol: protocol, IEEE: 0x00124b0000000001})
+	o.IEEE = 0x00124b0000000001
+	stick, err := fake.NewStick(m, o)
 	if err != nil {
 		t.Fatal(err)
 	}

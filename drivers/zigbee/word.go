@@ -12,6 +12,8 @@ import (
 type word struct {
 	Adopt   radio.IEEE `json:"adopt,omitzero"`
 	Replace radio.IEEE `json:"replace,omitzero"`
+
+	BurnAddress bool `json:"burn_address,omitzero"` // while the network that is kept takes the place of the other
 }
 
 // in returns the configuration as it is with the word, which is the newer of the two.
@@ -29,6 +31,7 @@ func (w word) in(cfg Config) Config {
 			n.Adopt = ""
 		}
 	}
+	n.BurnAddress = n.BurnAddress || w.BurnAddress
 	return cfg
 }
 
@@ -91,10 +94,13 @@ func (d *driver) give(w word) error {
 	case w.Replace != 0 && !isFound(w.Replace) && (kept == nil || kept.Extended != w.Replace):
 		return hearth.Errorf(hearth.CodeConflict, "%s is neither the network that is kept nor the one that was found on the stick", w.Replace)
 	}
+	if w.BurnAddress && (w.Replace == 0 || !isFound(w.Replace) || kept == nil) {
+		return hearth.Errorf(hearth.CodeBadValue, "burn_address goes with replace, and the kept network in place of another one only")
+	}
 	if err := d.put(wordKey, w); err != nil {
 		return err
 	}
-	d.log.Warn("a person has decided about the network", "adopt", w.Adopt, "replace", w.Replace)
+	d.log.Warn("a person has decided about the network", "adopt", w.Adopt, "replace", w.Replace, "burn_address", w.BurnAddress)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.word = w

@@ -23,8 +23,8 @@ import (
 	"hearth/drivers/zigbee/znp"
 )
 
-// New makes the driver of one stick. It reads the device definitions, so that what is wrong in one is known before
-// anything starts, and does not touch the port.
+// New makes the driver of one stick. It reads the device definitions, a person's own without the files that are wrong,
+// and does not touch the port.
 func New(env hearth.Env, cfg Config) (hearth.Driver, error) {
 	d := &driver{
 		env: env, cfg: cfg, log: env.Log,
@@ -37,6 +37,9 @@ func New(env hearth.Env, cfg Config) (hearth.Driver, error) {
 	var err error
 	if d.definitions, err = loadDefinitions(cfg); err != nil {
 		return nil, err
+	}
+	if wrong := d.definitions.wrong; wrong != nil {
+		d.log.Error("something in the definitions cannot be used; all else goes on", "folder", d.definitions.folder, "error", wrong)
 	}
 	return d, nil
 }
@@ -105,7 +108,7 @@ func (d *driver) Run(ctx context.Context, home hearth.Home) error {
 	return err
 }
 
-// begin makes s the session that commands go to, and tells home which devices there are.
+// begin makes s the session that commands go to.
 func (d *driver) begin(s *session) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -113,7 +116,6 @@ func (d *driver) begin(s *session) {
 	for _, dev := range d.devices {
 		dev.revive()
 	}
-	s.announceAll()
 }
 
 // end stops all that s has started; nothing is told to home after that.

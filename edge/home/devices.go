@@ -96,7 +96,7 @@ func (h *Home) announce(driver string, announced hearth.Device) {
 		d = &device{values: map[string]held{}, reachable: true}
 		h.devices[announced.ID] = d
 	}
-	from.arrive()
+	h.arrive(driver, from)
 	if reflect.DeepEqual(d.Device, announced) && d.DriverType == from.typ {
 		return
 	}
@@ -138,7 +138,7 @@ func (h *Home) report(driver string, readings []hearth.Reading) {
 	if len(good) == 0 {
 		return
 	}
-	h.driver(driver).arrive()
+	h.arrive(driver, h.driver(driver))
 	h.rows += len(good)
 	if err := h.opt.Sink.Append(good...); err != nil {
 		h.refuse(driver, "buffer", err.Error())
@@ -278,12 +278,10 @@ func (h *Home) Remove(id hearth.ID) error {
 
 func (h *Home) view(d *device) hearth.DeviceView {
 	name := cmp.Or(d.GivenName, d.Name, d.ID.Address())
-	driver := h.drivers[d.ID.Driver()]
-	running := driver != nil && driver.running
 	v := hearth.DeviceView{
 		ID: d.ID, Name: name, Room: d.Room, Type: d.Type, Driver: d.ID.Driver(), DriverType: d.DriverType,
 		Vendor: d.Vendor, Model: d.Model, Firmware: d.Firmware,
-		Reachable: running && d.reachable, LastSeen: d.LastSeen,
+		Reachable: h.driver(d.ID.Driver()).there && d.reachable, LastSeen: d.LastSeen,
 		Properties: make([]hearth.PropertyView, len(d.Properties)),
 	}
 	targets := h.targets(d.ID)

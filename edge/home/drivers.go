@@ -9,8 +9,8 @@ import (
 
 const (
 	// settle is how long a driver that says nothing must have run to be taken for one that is there: one that only
-	// tries ends sooner.
-	settle = 500 * time.Millisecond
+	// tries ends sooner, as a rule.
+	settle = 2 * time.Second
 	// patience is how long commands wait for a driver that has gone: after a reset or a replugging it is back by then.
 	patience = 8 * time.Second
 )
@@ -20,7 +20,7 @@ type driver struct {
 	typ     string
 	do      func(context.Context, hearth.Command) error // nil while it is not configured, or not yet started
 	running bool                                        // it runs, or tries to
-	there   bool                                        // it runs and can be given commands
+	there   bool                                        // its connection stands: it has said something, or runs for long enough
 	gone    time.Time                                   // since when it is not there, monotonic
 	back    chan struct{}                               // closed when it is there again
 	settled *time.Timer
@@ -50,12 +50,11 @@ func (h *Home) Detach(name string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	d := h.driver(name)
-	d.run(false)
+	h.leave(name, d)
 	d.do = nil
-	h.changedDriver(name)
 }
 
-// Running says whether a driver is up. The devices of one that is down are out of reach.
+// Running says whether a driver runs. It is there, and its devices are in reach, from its first word on.
 func (h *Home) Running(name string, running bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -63,34 +62,43 @@ func (h *Home) Running(name string, running bool) {
 	if d.do == nil || d.running == running {
 		return
 	}
-	d.run(running)
-	if running {
-		d.settled = time.AfterFunc(settle, func() { h.spoke(d) })
+	if !running {
+		h.leave(name, d)
+		return
 	}
-	h.changedDriver(name)
+	d.running = true
+	d.settled = time.AfterFunc(settle, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.arrive(name, d)
+	})
 }
 
-// spoke takes a driver for one that is there.
-func (h *Home) spoke(d *driver) {
+// There reports whether a driver's connection stands.
+func (h *Home) There(name string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	d.arrive()
+	return h.driver(name).there
 }
 
-func (d *driver) run(running bool) {
-	if d.settled != nil {
-		d.settled.Stop()
-	}
-	d.running = running
-	if !running && d.there {
-		d.there, d.gone, d.back = false, time.Now(), make(chan struct{})
-	}
-}
-
-func (d *driver) arrive() {
+// arrive takes a driver that runs for one that is there; h.mu is held.
+func (h *Home) arrive(name string, d *driver) {
 	if d.running && !d.there {
 		d.there = true
 		close(d.back)
+		h.changedDriver(name)
+	}
+}
+
+// leave takes note that a driver does not run any more; h.mu is held.
+func (h *Home) leave(name string, d *driver) {
+	if d.settled != nil {
+		d.settled.Stop()
+	}
+	d.running = false
+	if d.there {
+		d.there, d.gone, d.back = false, time.Now(), make(chan struct{})
+		h.changedDriver(name)
 	}
 }
 

@@ -2,7 +2,9 @@ package web
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"time"
 
 	"hearth"
 	"hearth/api"
@@ -55,12 +57,38 @@ func (w *Web) renameDevice(rw http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// leaveTime is how long a device has to leave the network of its driver before it is forgotten here all the same.
+const leaveTime = 8 * time.Second
+
+// removeDevice forgets a device. One that can be told to leave its network is told so first, or it would be back with
+// its next word.
 func (w *Web) removeDevice(rw http.ResponseWriter, r *http.Request) error {
-	if err := w.o.Home.Remove(hearth.ID(r.PathValue("id"))); err != nil {
+	id := hearth.ID(r.PathValue("id"))
+	left, err := w.leave(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	if err := w.o.Home.Remove(id); err != nil && !(left && errors.Is(err, &hearth.Error{Code: hearth.CodeNoDevice})) {
 		return err
 	}
 	rw.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// leave reports whether the device was told to leave.
+func (w *Web) leave(ctx context.Context, id hearth.ID) (told bool, err error) {
+	device, ok := w.o.Home.Device(id)
+	if !ok || device.Property("remove") == nil || !w.o.Home.There(id.Driver()) {
+		return false, nil
+	}
+	record, err := w.o.Home.Do(hearth.Command{Device: id, Set: map[string]hearth.Value{"remove": hearth.BoolOf(true)}, By: api.TokenOf(ctx).Name})
+	if err != nil {
+		return false, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, leaveTime)
+	defer cancel()
+	_, err = w.o.Home.Wait(ctx, record.ID)
+	return true, err
 }
 
 type setValue struct {

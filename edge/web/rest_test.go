@@ -301,3 +301,31 @@ func TestWhoWaitsIsAnsweredWhenTheGatewayStops(t *testing.T) {
 		t.Errorf("%d %s", status, body)
 	}
 }
+
+// A device that can leave its network is asked to before it is forgotten; one whose driver is away is forgotten all the same.
+func TestRemovedDeviceLeaves(t *testing.T) {
+	h := newHouse(t, nil)
+	bulb := hearth.Device{ID: "toy:bulb", Properties: []hearth.Property{word("remove")}}
+	asked := 0
+	h.outcome = func(cmd hearth.Command) error {
+		asked++
+		if !cmd.Set["remove"].Bool() || cmd.By == "" {
+			t.Errorf("asked %v by %q", cmd.Set, cmd.By)
+		}
+		h.toy.Forget(bulb.ID)
+		return nil
+	}
+	for _, away := range []bool{false, true} {
+		h.toy.Announce(bulb)
+		h.home.Running("toy", !away)
+		if status, body, _ := h.ask(t, "DELETE", "/api/v1/devices/toy:bulb", adminToken, ""); status != 204 {
+			t.Errorf("driver away %v: %d %s", away, status, body)
+		}
+		if _, there := h.home.Device(bulb.ID); there {
+			t.Errorf("driver away %v: the device is still there", away)
+		}
+	}
+	if asked != 1 {
+		t.Errorf("asked to leave %d times, want once", asked)
+	}
+}

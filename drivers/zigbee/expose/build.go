@@ -172,19 +172,19 @@ func (b *builder) askFor(endpoint uint8, cluster uint16, presence bool, attribut
 		p.facts = append(p.facts, f)
 	}
 	unknown := slices.DeleteFunc(slices.Clone(attributes), func(id uint16) bool {
-		_, known := b.definition.Fact(endpoint, cluster, id)
-		return known
+		f, known := b.definition.Fact(endpoint, cluster, id)
+		return known && !f.Untold
 	})
 	b.facts = addRead(b.facts, Read{Endpoint: endpoint, Cluster: cluster, Attributes: unknown})
 }
 
 // fact returns what an attribute was read as, or is known to be.
 func (b *builder) fact(endpoint uint8, cluster, attribute uint16) (float64, bool) {
-	if n, ok := b.definition.Fact(endpoint, cluster, attribute); ok {
+	known, ok := b.definition.Fact(endpoint, cluster, attribute)
+	if n, told := b.description.Facts[factKey(endpoint, cluster, attribute)]; told && (!ok || known.Untold) {
 		return n, true
 	}
-	n, ok := b.description.Facts[factKey(endpoint, cluster, attribute)]
-	return n, ok
+	return known.Value, ok
 }
 
 // factOr returns what an attribute was read as, or what it is without.

@@ -2,11 +2,13 @@ package expose
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"hearth"
 	"hearth/drivers/zigbee/quirks"
+	"hearth/drivers/zigbee/zcl"
 )
 
 // defined reads one definition, without its match and its names.
@@ -195,6 +197,11 @@ func TestDeviationsOfSetup(t *testing.T) {
 			"1/0000 00000004000000010005000700feff, 1/ef00 010003"},
 		{"an attribute that is polled", battery(endpoint(2, 0, []uint16{6})), "  attributes: [{cluster: 0xfc00, attribute: 0x0001, type: uint8, property: humidity, poll: 1m}]\n",
 			"2/0006", "2/0006/0000 bool 0-3600", "2/fc00[0001] 1m0s", ""},
+		{"an endpoint that it does not have", battery(endpoint(1, 0, []uint16{0, 0x402})),
+			"  attributes: [{endpoint: 21, cluster: analog_input, attribute: present_value, property: power}]\n" +
+				"  setup: {bind: [{endpoint: 21, cluster: analog_input}], report: [{endpoint: 21, cluster: analog_input, attribute: present_value}]," +
+				" requests: [{endpoint: 21, cluster: basic, read: model_identifier}], poll: [{endpoint: 21, cluster: 0x0402, attributes: measured_value, every: 5m}]}\n",
+			"1/0402", "1/0402/0000 int16 10-3600 25", "", ""},
 		{"requests", battery(endpoint(1, 0, []uint16{0, 0x402}), endpoint(2, 0, []uint16{0xfcc0})),
 			"  setup: {quiet: true, requests: [{cluster: 0xfcc0, manufacturer: 0x115f, write: 0x0009, type: uint8, value: 1}, {cluster: basic, read: model_identifier}], poll: [{cluster: 0x0402, attributes: measured_value, every: 5m}]}\n",
 			"", "", "1/0402[0000] 5m0s", "2/fcc0 045f1100020900" + "2001, 1/0000 0000000500"},
@@ -220,6 +227,38 @@ func TestDeviationsOfSetup(t *testing.T) {
 				t.Errorf("sent %s, want %s", got, test.sent)
 			}
 		})
+	}
+}
+
+// A divisor that a definition knows for old firmware is not that of a new one which tells its own.
+func TestUntoldFacts(t *testing.T) {
+	plug := mains(endpoint(1, 0x0051, []uint16{zcl.ClusterMetering}))
+	m := New(plug, defined(t, "  facts: [{cluster: metering, attribute: divisor, value: 100, untold: true}]\n"))
+	asked := slices.ContainsFunc(m.Facts(), func(r Read) bool {
+		return r.Cluster == zcl.ClusterMetering && slices.Contains(r.Attributes, zcl.AttrMeteringDivisor)
+	})
+	if !asked {
+		t.Error("its divisor is not asked for")
+	}
+	for _, test := range []struct {
+		told map[string]float64
+		want float64
+	}{{nil, 123.45}, {map[string]float64{"1/0702/0302": 1000}, 12.345}} {
+		plug.Facts = test.told
+		m := New(plug, defined(t, "  facts: [{cluster: metering, attribute: divisor, value: 100, untold: true}]\n"))
+		said := m.Incoming(Incoming{Endpoint: 1, Cluster: zcl.ClusterMetering, Frame: zcl.ReportAttributes(
+			zcl.Attribute{ID: zcl.AttrMeteringCurrentSummationDelivered, Value: zcl.UintOf(zcl.Uint48, 12345)})})
+		if len(said.Values) != 1 || said.Values[0].Value != hearth.NumberOf(test.want) {
+			t.Errorf("told %v it says %v, want %v", test.told, said.Values, test.want)
+		}
+	}
+}
+
+func TestTuyaIsAskedAgainAndAgain(t *testing.T) {
+	m := New(mains(endpoint(1, 0x0051, []uint16{0, 0xef00})), defined(t, "  tuya: {query_every: 3m}\n"))
+	all := m.Setup().Repeats
+	if len(all) != 1 || all[0].Every != 3*time.Minute || sent([]Request{all[0].Request}) != "1/ef00 010003" {
+		t.Errorf("repeated: %+v", all)
 	}
 }
 

@@ -86,6 +86,13 @@ type Setup struct {
 	Requests  []Request // whatever else its model wants
 	Reads     []Read    // all of its state
 	Polls     []Poll
+	Repeats   []Repeat `json:"-"` // it is not told to the device
+}
+
+// A Repeat asks a device for all of its state again and again, where no attribute can be read.
+type Repeat struct {
+	Request
+	Every time.Duration
 }
 
 // An Incoming is a frame from the device.

@@ -22,7 +22,7 @@ func buildFan(b *builder, e Endpoint) {
 	f := &fan{endpoint: e.ID, asked: -1}
 	f.speed = b.slot(e.ID, word("fan_speed").AsWritable())
 	options := []string{"off", "low", "medium", "high", "on", "auto", "smart"}
-	f.mode = b.slot(e.ID, hearth.Property{Name: "fan_mode", Kind: hearth.Text, Options: options, Writable: true})
+	f.mode = b.slot(e.ID, word("fan_mode").OneOf(options...).AsWritable())
 	b.report(f.speed, cluster, zcl.AttrFanControlFanMode, atOnce())
 	b.part(e.ID, cluster).together = f.heard
 	medium := int(b.factOr(e.ID, cluster, zcl.AttrFanControlFanModeSequence, 0))%2 == 0

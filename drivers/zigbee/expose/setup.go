@@ -15,6 +15,9 @@ func (b *builder) prepare() {
 		if seen := slices.ContainsFunc(w.slot.makes, func(s *slot) bool { return !s.hidden }); w.slot.hidden && !seen {
 			continue
 		}
+		if b.lacks(w.endpoint) {
+			continue
+		}
 		read := Read{Endpoint: w.endpoint, Cluster: w.cluster, Manufacturer: w.manufacturer, Attributes: []uint16{w.record.ID}}
 		if !w.silent {
 			b.setup.Reads = addRead(b.setup.Reads, read)
@@ -33,6 +36,13 @@ func (b *builder) prepare() {
 		}
 	}
 	b.ownSetup()
+}
+
+// lacks reports whether a device has said which endpoints it has and this one, which a definition names, is not among
+// them: of one model, not every make and firmware has all. Asked there, it would never answer.
+func (b *builder) lacks(endpoint uint8) bool {
+	all := b.description.Endpoints
+	return endpoint != 0 && len(all) > 0 && !slices.ContainsFunc(all, func(e Endpoint) bool { return e.ID == endpoint })
 }
 
 // standsOut reports whether an attribute is a definition's, which has not asked for it to be reported.
@@ -57,20 +67,27 @@ func (b *builder) wantReport(w wanted) {
 func (b *builder) ownSetup() {
 	own := b.definition.Setup
 	for _, bind := range own.Bind {
-		b.bindAnyway(b.where(bind.Endpoint, uint16(bind.Cluster)), uint16(bind.Cluster))
+		if !b.lacks(bind.Endpoint) {
+			b.bindAnyway(b.where(bind.Endpoint, uint16(bind.Cluster)), uint16(bind.Cluster))
+		}
 	}
 	for _, r := range own.Report {
-		b.ownReport(r)
+		if !b.lacks(r.Endpoint) {
+			b.ownReport(r)
+		}
 	}
 	for i := range own.Requests {
 		r := &own.Requests[i]
 		f := r.Frame()
-		if b.woken(r) {
+		if b.lacks(r.Endpoint) || b.woken(r) {
 			continue
 		}
 		b.request(b.where(r.Endpoint, uint16(r.Cluster)), uint16(r.Cluster), f, !f.NoDefaultResponse)
 	}
 	for _, p := range own.Poll {
+		if b.lacks(p.Endpoint) {
+			continue
+		}
 		read := Read{Endpoint: b.where(p.Endpoint, uint16(p.Cluster)), Cluster: uint16(p.Cluster), Manufacturer: p.Manufacturer, Attributes: p.IDs}
 		b.setup.Polls = append(b.setup.Polls, Poll{read, p.Every})
 	}

@@ -24,13 +24,13 @@ func warningLevels() []string { return []string{"low", "medium", "high", "very_h
 const usualAlarm = 240
 
 func buildSiren(b *builder, e Endpoint) {
-	seconds := number("alarm_duration", "s", "s").Within(1, 0xfffe)
+	seconds := word("alarm_duration").Within(1, 0xfffe)
 	s := &siren{
 		endpoint: e.ID,
-		alarm:    b.slot(e.ID, writeOnly(boolean("alarm"))),
-		mode:     b.slot(e.ID, writeOnly(text("alarm_mode", warningModes()...))),
-		volume:   b.slot(e.ID, writeOnly(text("alarm_volume", warningLevels()...))),
-		strobe:   b.slot(e.ID, writeOnly(boolean("alarm_strobe"))),
+		alarm:    b.slot(e.ID, writeOnly(word("alarm"))),
+		mode:     b.slot(e.ID, writeOnly(word("alarm_mode").OneOf(warningModes()...))),
+		volume:   b.slot(e.ID, writeOnly(word("alarm_volume").OneOf(warningLevels()...))),
+		strobe:   b.slot(e.ID, writeOnly(word("alarm_strobe"))),
 		duration: b.slot(e.ID, writeOnly(seconds)),
 	}
 	squawk := b.slot(e.ID, writeOnly(text("squawk", "armed", "disarmed")))

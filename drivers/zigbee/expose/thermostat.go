@@ -267,7 +267,7 @@ func (t *thermostat) buildCalibration(b *builder) {
 	if !b.has(t.endpoint, cluster, attribute) {
 		return
 	}
-	to := b.slot(t.endpoint, number("local_temperature_calibration", "°C", "Cel").Within(-12.7, 12.7).AsWritable())
+	to := b.slot(t.endpoint, word("local_temperature_calibration").Within(-12.7, 12.7).AsWritable())
 	b.reads(t.endpoint, cluster, attribute, to, divided(10))
 	b.state(t.endpoint, cluster, attribute)
 	b.writes(to, b.target(t.endpoint, cluster, attribute), func(v hearth.Value) (float64, error) { return v.Number() * 10, nil })

@@ -87,6 +87,10 @@ func (b *builder) wakeTuya() {
 	if t != nil && !t.NoQuery {
 		b.request(b.tuyaEndpoint(), zcl.ClusterTuya, quirks.QueryRequest(), false)
 	}
+	if t != nil && t.Every > 0 {
+		query := Request{Endpoint: b.tuyaEndpoint(), Cluster: zcl.ClusterTuya, Frame: quirks.QueryRequest()}
+		b.setup.Repeats = append(b.setup.Repeats, Repeat{query, t.Every})
+	}
 }
 
 func (b *builder) request(endpoint uint8, cluster uint16, f zcl.Frame, answer bool) {

@@ -2,8 +2,10 @@ package expose
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"hearth"
+	"hearth/drivers/zigbee/quirks"
 	"hearth/drivers/zigbee/zcl"
 )
 
@@ -38,8 +40,12 @@ func buildZone(b *builder, e Endpoint) {
 	case z.zoneType != noZoneType:
 		z.about(b, e, int(z.zoneType))
 	}
-	z.tamper = b.slot(e.ID, word("tamper"))
-	z.low = b.single(e.ID, word("battery_low"))
+	if !b.toldOtherwise("tamper") {
+		z.tamper = b.slot(e.ID, word("tamper"))
+	}
+	if !b.toldOtherwise("battery_low") {
+		z.low = b.single(e.ID, word("battery_low"))
+	}
 	b.bind(e.ID, cluster)
 	b.state(e.ID, cluster, zcl.AttrIASZoneZoneState, zcl.AttrIASZoneZoneStatus)
 	if own == nil || !own.NoEnrol {
@@ -48,6 +54,11 @@ func buildZone(b *builder, e Endpoint) {
 	z.deviate(b, e)
 	p := b.part(e.ID, cluster)
 	p.together, p.command = z.heardAttributes, z.heardCommand
+}
+
+// toldOtherwise reports whether a definition knows an attribute that tells a property: the zone's bit for it means nothing.
+func (b *builder) toldOtherwise(property string) bool {
+	return slices.ContainsFunc(b.definition.Attributes, func(a quirks.Attribute) bool { return a.Property == property })
 }
 
 // deviate takes what a definition knows better.
@@ -91,13 +102,13 @@ func (z *zone) about(b *builder, e Endpoint, zoneType int) {
 	case 0x002d:
 		z.alarm = b.slot(e.ID, word("vibration"))
 	case 0x0226:
-		z.alarm = b.slot(e.ID, boolean("glass_break"))
+		z.alarm = b.slot(e.ID, word("glass_break"))
 	case 0x002c, 0x010f, 0x0115, 0x021d: // an emergency button, a remote control, a key fob, a keypad
 		z.button = b.slot(e.ID, word("button"))
 	case 0x0225, 0x0229: // a siren, a repeater
 	default:
 		if !e.serves(zcl.ClusterIASWD) {
-			z.alarm = b.slot(e.ID, boolean("alarm"))
+			z.alarm = b.slot(e.ID, word("alarm"))
 		}
 	}
 }

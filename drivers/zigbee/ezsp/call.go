@@ -10,16 +10,32 @@ import (
 	"hearth/drivers/zigbee/radio"
 )
 
-// answerTimeout is how long the firmware may take; it writes its flash in some commands.
-const answerTimeout = 5 * time.Second
+const (
+	// answerTimeout is how long the firmware may take; it writes its flash in some commands. While it says other things
+	// the line is full, and answers wait in the queue.
+	answerTimeout = 4 * time.Second
+	queueTimeout  = 12 * time.Second
+
+	// probeTime is after how long an answer is missed. The firmware works off one command after the other, so it is asked
+	// something else then: when that is answered first, the answer is lost.
+	probeTime  = 250 * time.Millisecond
+	probeAgain = time.Second
+
+	maxAsked = 3 // times, when the answer is lost each time
+)
 
 // A request is a command that is under way.
 type request struct {
 	command  command
 	sequence uint8
+	wire     []byte
+	since    time.Time
 	done     chan answer // has room for one
 	timer    *time.Timer
 	settled  bool
+	asked    int
+	probed   bool // something else was asked since
+	probe    uint8
 }
 
 type answer struct {
@@ -38,8 +54,8 @@ func (r *Radio) exchange(ctx context.Context, c command, write func(frame) []byt
 	case <-ctx.Done():
 		return nil, ended(ctx, c)
 	}
-	q := r.register(c)
-	switch err := r.link.Send(write(frame{sequence: q.sequence, command: c})); {
+	q := r.register(c, write)
+	switch err := r.link.Send(q.wire); {
 	case errors.Is(err, ash.ErrFull):
 		r.settle(q, answer{err: &radio.Failure{Class: radio.Busy, Doing: c.String()}})
 	case errors.Is(err, ash.ErrDown):
@@ -57,15 +73,14 @@ func (r *Radio) exchange(ctx context.Context, c command, write func(frame) []byt
 
 func ended(ctx context.Context, c command) error { return fmt.Errorf("%s: %w", c, ctx.Err()) }
 
-func (r *Radio) register(c command) *request {
+func (r *Radio) register(c command, write func(frame) []byte) *request {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sequence++
-	q := &request{command: c, sequence: r.sequence, done: make(chan answer, 1)}
-	q.timer = time.AfterFunc(answerTimeout, func() {
-		r.settle(q, answer{err: &radio.Failure{Class: radio.Timeout, Doing: c.String()}})
-	})
-	r.pending[q.sequence] = q
+	q := &request{command: c, sequence: r.sequence, since: time.Now(), done: make(chan answer, 1), asked: 1}
+	q.wire = write(frame{sequence: q.sequence, command: c})
+	q.timer = time.AfterFunc(probeTime, func() { r.overdue(q) })
+	r.waiting = q
 	return q
 }
 
@@ -74,8 +89,8 @@ func (r *Radio) settle(q *request, a answer) {
 	r.mu.Lock()
 	settled := q.settled
 	q.settled = true
-	if r.pending[q.sequence] == q {
-		delete(r.pending, q.sequence)
+	if r.waiting == q {
+		r.waiting = nil
 	}
 	r.mu.Unlock()
 	if settled {
@@ -86,26 +101,98 @@ func (r *Radio) settle(q *request, a answer) {
 	<-r.slot
 }
 
+// overdue looks after a request whose answer is missed.
+func (r *Radio) overdue(q *request) {
+	r.mu.Lock()
+	waited, talks, isUp := time.Since(q.since), time.Since(r.spoke) < probeAgain, r.phase == up
+	if waited >= queueTimeout || waited >= answerTimeout && !talks {
+		r.mu.Unlock()
+		r.settle(q, answer{err: noAnswer(q.command)})
+		if isUp && !talks && r.link.Idle() { // else the line is to blame, which ASH finds out
+			r.link.Fail("it does not answer any more")
+		}
+		return
+	}
+	defer r.mu.Unlock()
+	if q.settled {
+		return
+	}
+	next := probeAgain
+	switch {
+	case !r.link.Idle(): // it has not even got the command
+		next = probeTime
+	case q.command == cmdVersion: // before which it knows no other
+		_ = r.link.Send(q.wire) // else it is missed again
+	default:
+		r.sequence++
+		q.probe, q.probed = r.sequence, true
+		_ = r.link.Send(frame{sequence: q.probe, command: cmdNop}.append(nil))
+	}
+	if left := answerTimeout - waited; left > 0 {
+		next = min(next, left)
+	}
+	q.timer.Reset(next)
+}
+
+// overtaken takes it that the firmware is through with a request and its answer is lost. What can be done twice is asked
+// for again; of the rest only those who ask can know.
+func (r *Radio) overtaken(q *request) {
+	r.mu.Lock()
+	if q.asked < maxAsked && q.command.repeatable() && !q.settled {
+		q.asked++
+		q.probed = false
+		q.timer.Reset(probeTime)
+		r.mu.Unlock()
+		_ = r.link.Send(q.wire) // else it is missed again
+		return
+	}
+	r.mu.Unlock()
+	r.settle(q, answer{err: noAnswer(q.command)})
+}
+
+func noAnswer(c command) *radio.Failure {
+	return &radio.Failure{Class: radio.Timeout, Doing: c.String()}
+}
+
+// repeatable reports whether a command does no more when it is carried out twice.
+func (c command) repeatable() bool {
+	switch c {
+	case cmdSendUnicast, cmdSendBroadcast, cmdSendMulticast, cmdSendReply, // another message
+		cmdAddEndpoint, cmdNetworkInit, cmdFormNetwork, cmdLeaveNetwork, // refused the second time
+		cmdSetMfgToken: // once in a life
+		return false
+	}
+	return true
+}
+
 // answered settles the request that f is the answer to. It reports whether there is one.
 func (r *Radio) answered(f frame) bool {
 	if f.callback() {
 		return false
 	}
 	r.mu.Lock()
-	q := r.pending[f.sequence]
+	q := r.waiting
+	own := q != nil && f.sequence == q.sequence
+	probe := q != nil && q.probed && f.sequence == q.probe
 	r.mu.Unlock()
 	switch {
-	case q == nil:
+	case !own && !probe:
 		return false
 	case f.command == cmdInvalidCommand:
 		in := &reader{rest: f.body}
 		reason := in.u8()
-		err := invalid(q.command, reason)
 		if reason == versionNotSet && r.inPhase(up) {
-			err = isDown(q.command.String())
+			r.settle(q, answer{err: isDown(q.command.String())})
 			r.link.Fail("it has restarted: it asks for the protocol version again")
+			return true
 		}
-		r.settle(q, answer{err: err})
+		if probe {
+			r.overtaken(q)
+			return true
+		}
+		r.settle(q, answer{err: invalid(q.command, reason)})
+	case probe:
+		r.overtaken(q)
 	case f.command != q.command:
 		return false
 	case f.control&controlTruncated != 0:

@@ -41,13 +41,14 @@ func settings(d dialect) []setting {
 }
 
 // policies say what the trust centre does. Devices of Zigbee 3.0 ask for a key of their own and leave if they get none.
+// New devices are let in by open only, whatever routers do.
 func policies() [][2]uint8 {
 	return [][2]uint8{
 		{policyBinding, decideValidBindings},
 		{policyMessageContents, decideTagOnly},
 		{policyTCKeyRequest, decideSendTCKey},
 		{policyAppKeyRequest, decideNoAppKeys},
-		{policyTrustCentre, decideJoins | decideUnsecuredRejoins},
+		{policyTrustCentre, decideUnsecuredRejoins},
 	}
 }
 

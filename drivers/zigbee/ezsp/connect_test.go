@@ -147,7 +147,7 @@ func TestConnectNotAnswered(t *testing.T) {
 	on(t, 13, func(s *scene) {
 		s.stick.with(func() { s.stick.on[cmdGetEUI64] = func([]byte) []byte { return nil } })
 		took, err := s.within(func() error { _, err := s.radio.Connect(s.ctx); return err })
-		if classOf(err) != radio.Timeout || took != settleBoard+answerTimeout {
+		if classOf(err) != radio.Timeout || took != settleBoard+maxAsked*probeTime {
 			s.Errorf("after %v: %v", took, err)
 		}
 	})

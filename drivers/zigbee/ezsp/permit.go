@@ -15,6 +15,10 @@ const (
 
 	moveTimeout = 20 * time.Second // the firmware moves when its broadcast has gone round
 	moveRadius  = 0                // everywhere
+
+	// joinGrace is how much longer the trust centre lets devices in than the network is open: a router counts from when
+	// it has heard that it is to open, and who has come in at the last moment still needs the key.
+	joinGrace = 5 * time.Second
 )
 
 // Permit implements radio.Radio.
@@ -23,7 +27,7 @@ func (r *Radio) Permit(ctx context.Context, seconds uint8) error {
 		return isDown("letting devices join")
 	}
 	if seconds > 0 {
-		if err := r.open(ctx); err != nil {
+		if err := r.open(ctx, seconds); err != nil {
 			return err
 		}
 	}
@@ -36,8 +40,19 @@ func (r *Radio) Permit(ctx context.Context, seconds uint8) error {
 	return nil
 }
 
-// open makes the trust centre give the network key to devices that join with the key that all know, or with their own.
-func (r *Radio) open(ctx context.Context) error {
+// permitAtRouters is called before routers are told to let devices in: the key to the network comes from the trust centre
+// all the same. The coordinator itself stays as it is.
+func (r *Radio) permitAtRouters(ctx context.Context, data []byte) error {
+	request, err := zdo.ParsePermitJoiningRequest(data)
+	if err != nil || request.Seconds == 0 { // it goes on until its time, for there may be other routers
+		return nil
+	}
+	return r.open(ctx, request.Seconds)
+}
+
+// open makes the trust centre give the network key to devices that join with the key that all know, or with their own. It
+// ends by itself.
+func (r *Radio) open(ctx context.Context, seconds uint8) error {
 	if err := r.giveTransientKey(ctx, everyone, radio.TrustCentre); err != nil {
 		return err
 	}
@@ -52,15 +67,51 @@ func (r *Radio) open(ctx context.Context) error {
 			return err
 		}
 	}
+	r.closeAt(time.Now().Add(time.Duration(seconds)*time.Second + joinGrace))
 	return r.setPolicy(ctx, policyTrustCentre, decideJoins|decideUnsecuredRejoins)
+}
+
+// closeAt has the trust centre let nobody in any more from then on, if it does not do so until later already.
+func (r *Radio) closeAt(end time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.phase != up || end.Before(r.openUntil) {
+		return
+	}
+	r.openUntil = end
+	if r.closing != nil {
+		r.closing.Stop()
+	}
+	r.closing = time.AfterFunc(time.Until(end), func() { r.later("letting no more devices join", r.closeInTime) })
+}
+
+func (r *Radio) closeInTime(ctx context.Context) error {
+	r.mu.Lock()
+	due := !r.openUntil.IsZero() && !time.Now().Before(r.openUntil)
+	r.mu.Unlock()
+	if !due { // somebody has opened or closed it meanwhile
+		return nil
+	}
+	return r.close(ctx)
 }
 
 // close undoes open. Devices of the network may come back at any time.
 func (r *Radio) close(ctx context.Context) error {
+	r.mu.Lock()
+	r.forgetOpen()
+	r.mu.Unlock()
 	if _, err := r.call(ctx, cmdClearTransientKeys, nil); r.tolerate(err) != nil {
 		return err
 	}
 	return r.setPolicy(ctx, policyTrustCentre, decideUnsecuredRejoins)
+}
+
+// forgetOpen is for firmware that is closed, or has restarted; the lock is held.
+func (r *Radio) forgetOpen() {
+	if r.closing != nil {
+		r.closing.Stop()
+	}
+	r.closing, r.openUntil = nil, time.Time{}
 }
 
 func (r *Radio) giveTransientKey(ctx context.Context, device radio.IEEE, key radio.Key) error {

@@ -15,7 +15,6 @@ import (
 
 const (
 	quiet    = 5 * time.Second // after that the stick is asked whether it is still there
-	strikes  = 2               // so often it may not answer
 	maxTasks = 16              // small things to be done beside; one more is left undone
 )
 
@@ -27,20 +26,23 @@ type Radio struct {
 	bringing chan struct{} // one Connect, Up or Move at a time
 	tasks    chan func(context.Context)
 
-	mu       sync.Mutex
-	phase    phase
-	dialect  dialect
-	sequence uint8
-	pending  map[uint8]*request
-	tag      uint16
-	sendings map[uint16]*sending
-	watchers map[*watcher]bool
-	settled  bool // since Run began the stick had time to restart by itself
-	joined   bool // the firmware is on a network
-	payload  int  // bytes that fit into one message
-	groups   []uint16
-	trusted  map[radio.IEEE]radio.Key
-	lumi     bool // the stick pretends to be of Lumi, which their devices want while they join
+	mu        sync.Mutex
+	phase     phase
+	dialect   dialect
+	sequence  uint8
+	spoke     time.Time // when the firmware last said something
+	waiting   *request  // the command that is under way, nil if none
+	tag       uint16
+	sendings  map[uint16]*sending
+	watchers  map[*watcher]bool
+	settled   bool // since Run began the stick had time to restart by itself
+	joined    bool // the firmware is on a network
+	payload   int  // bytes that fit into one message
+	groups    []uint16
+	trusted   map[radio.IEEE]radio.Key
+	openUntil time.Time // the trust centre lets devices in, zero if it does not
+	closing   *time.Timer
+	lumi      bool // the stick pretends to be of Lumi, which their devices want while they join
 
 	// Of the goroutine that hears the stick alone:
 	addresses addressBook
@@ -66,7 +68,7 @@ func New(port serial.Port, log *slog.Logger) *Radio {
 	return &Radio{
 		link: ash.New(port, log), log: log,
 		slot: make(chan struct{}, 1), bringing: make(chan struct{}, 1), tasks: make(chan func(context.Context), maxTasks),
-		pending: map[uint8]*request{}, sendings: map[uint16]*sending{}, watchers: map[*watcher]bool{},
+		sendings: map[uint16]*sending{}, watchers: map[*watcher]bool{},
 		trusted: map[radio.IEEE]radio.Key{},
 	}
 }
@@ -113,10 +115,8 @@ func (l *listener) lost(reason string) {
 func (r *Radio) fail() {
 	r.mu.Lock()
 	r.phase, r.joined, r.lumi = off, false, false
-	var requests []*request
-	for _, q := range r.pending {
-		requests = append(requests, q)
-	}
+	r.forgetOpen()
+	q := r.waiting
 	for tag, s := range r.sendings {
 		s.done <- sentReport{status: status{means: down}}
 		delete(r.sendings, tag)
@@ -125,7 +125,7 @@ func (r *Radio) fail() {
 		w.lose()
 	}
 	r.mu.Unlock()
-	for _, q := range requests {
+	if q != nil {
 		r.settle(q, answer{err: isDown(q.command.String())})
 	}
 }
@@ -151,34 +151,23 @@ func (r *Radio) speaks() dialect {
 	return r.dialect
 }
 
-// keepAlive asks a stick that has been silent for a while whether it is there. ASH finds a line that is cut; this finds
+// keepAlive asks a stick that has been silent for a while whether it is there. ASH finds a line that is cut; overdue finds
 // firmware that hangs.
 func (r *Radio) keepAlive(ctx context.Context) {
-	missed := 0
 	for {
 		wait := quiet
 		if r.inPhase(up) {
 			wait = time.Until(r.link.Heard().Add(quiet))
 		}
-		if wait > 0 {
-			if sleep(ctx, wait) != nil {
-				return
+		if wait <= 0 {
+			_, err := r.call(ctx, cmdNop, nil)
+			if err == nil {
+				continue
 			}
-			continue
+			wait = quiet
 		}
-		switch _, err := r.call(ctx, cmdNop, nil); {
-		case ctx.Err() != nil:
+		if sleep(ctx, wait) != nil {
 			return
-		case classOf(err) != radio.Timeout:
-			missed = 0
-			if err != nil && sleep(ctx, quiet) != nil {
-				return
-			}
-		default:
-			if missed++; missed >= strikes {
-				missed = 0
-				r.link.Fail("it does not answer any more")
-			}
 		}
 	}
 }

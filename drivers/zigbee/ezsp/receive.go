@@ -15,6 +15,9 @@ func (l *listener) Frame(b []byte) {
 		l.log.Debug("the stick said something that is no EZSP", "bytes", len(b))
 		return
 	}
+	l.mu.Lock()
+	l.spoke = time.Now()
+	l.mu.Unlock()
 	if f.control&controlOverflow != 0 {
 		l.overflowed(time.Now())
 	}

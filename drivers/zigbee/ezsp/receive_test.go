@@ -318,7 +318,7 @@ func TestKeepsAlive(t *testing.T) {
 			s.Errorf("asked %d times while it talks", n)
 		}
 		s.stick.with(func() { s.stick.on[cmdNop] = func([]byte) []byte { return nil } })
-		time.Sleep(quiet + answerTimeout - time.Second) // once is no harm
+		time.Sleep(quiet + answerTimeout - probeAgain) // slow is no harm
 		s.stick.with(func() { delete(s.stick.on, cmdNop) })
 		time.Sleep(time.Hour)
 		for _, e := range s.take() {

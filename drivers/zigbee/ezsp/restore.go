@@ -31,11 +31,11 @@ func raised(counter uint32, made, now time.Time) uint32 {
 }
 
 // restore puts a network from a backup in place of the one on the stick.
-func (r *Radio) restore(ctx context.Context, b radio.Backup, power int8) error {
+func (r *Radio) restore(ctx context.Context, b radio.Backup, power int8, burn bool) error {
 	if err := checkNetwork(b.Network); err != nil {
 		return fmt.Errorf("the backup cannot be restored: %w", err)
 	}
-	if err := r.vacate(ctx, b.Coordinator); err != nil {
+	if err := r.vacate(ctx, b.Coordinator, burn); err != nil {
 		return err
 	}
 	if err := r.tolerate(r.do(ctx, cmdClearKeyTable, nil)); err != nil {

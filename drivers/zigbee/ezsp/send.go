@@ -14,8 +14,9 @@ const (
 	// that sleeps.
 	sentTimeout = 30 * time.Second
 
-	// answerGrace is how long the answer to a command may take that has had its effect already.
-	answerGrace = 200 * time.Millisecond
+	// presumedTimeout is the same for a message of which it is not known whether the firmware has taken it: the answer to
+	// the command that sends it is lost.
+	presumedTimeout = 2 * time.Second
 
 	everyEndpoint = 0xff
 	profileZDO    = 0
@@ -23,9 +24,8 @@ const (
 
 // A sending is a message of which the firmware has not yet said what became of it.
 type sending struct {
-	done     chan sentReport // has room for one
-	since    time.Time
-	answered bool // the command that sends it
+	done  chan sentReport // has room for one
+	since time.Time
 }
 
 // Send implements radio.Radio.
@@ -35,10 +35,8 @@ func (r *Radio) Send(ctx context.Context, m radio.Message) error {
 		return isDown(doing)
 	}
 	if m.Profile == profileZDO && m.Cluster == zdo.ClusterPermitJoiningRequest {
-		if request, err := zdo.ParsePermitJoiningRequest(m.Data); err == nil && request.Seconds > 0 {
-			if err := r.open(ctx); err != nil { // devices that join at a router are let in by us all the same
-				return err
-			}
+		if err := r.permitAtRouters(ctx, m.Data); err != nil {
+			return err
 		}
 	}
 	r.mu.Lock()
@@ -86,22 +84,22 @@ func (r *Radio) unicast(ctx context.Context, to radio.NWK, aps apsFrame, data []
 	}
 	d := r.speaks()
 	in, err := r.call(ctx, cmdSendUnicast, d.unicast(to, aps, tag, data))
-	if err != nil {
-		if classOf(err) != radio.Timeout && ctx.Err() == nil { // else it may have been sent, and the tag is not free
+	patience := sentTimeout
+	switch {
+	case classOf(err) == radio.Timeout:
+		patience = presumedTimeout
+	case err != nil:
+		if ctx.Err() == nil { // else it may have been sent, and the tag is not free
 			r.forget(tag, s)
 		}
 		return 0, err
-	}
-	if len(in.rest) > 0 { // else see presume
+	default:
 		if taken := d.status(in); !taken.ok() {
 			r.forget(tag, s)
 			return 0, taken.failure(doing)
 		}
 	}
-	r.mu.Lock()
-	s.answered = true
-	r.mu.Unlock()
-	timer := time.NewTimer(sentTimeout)
+	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
 	case became := <-s.done:
@@ -110,7 +108,9 @@ func (r *Radio) unicast(ctx context.Context, to radio.NWK, aps apsFrame, data []
 		}
 		return became.sequence, nil
 	case <-timer.C:
-		r.forget(tag, s)
+		if patience == sentTimeout { // else the tag is not free
+			r.forget(tag, s)
+		}
 		return 0, &radio.Failure{Class: radio.Timeout, Doing: doing + " (the stick does not say what became of it)"}
 	case <-ctx.Done():
 		return 0, ended(ctx, cmdSendUnicast)
@@ -157,19 +157,6 @@ func (r *Radio) report(body []byte) {
 	if waiting := r.sendings[s.tag]; waiting != nil {
 		waiting.done <- s
 		delete(r.sendings, s.tag)
-		if !waiting.answered {
-			r.presume()
-		}
-	}
-}
-
-// presume gives up the answer to the command that sends a message, of which is known already what became: no other
-// command shall wait for an answer that is lost. It is empty then. There is one such command at most; the lock is held.
-func (r *Radio) presume() {
-	for _, q := range r.pending {
-		if q.command == cmdSendUnicast {
-			time.AfterFunc(answerGrace, func() { r.settle(q, answer{}) })
-		}
 	}
 }
 

@@ -72,7 +72,7 @@ func (r *Radio) carryOut(ctx context.Context, plan radio.Plan) error {
 	}
 	switch {
 	case plan.Restore != nil:
-		return r.restore(ctx, *plan.Restore, power)
+		return r.restore(ctx, *plan.Restore, power, plan.BurnAddress)
 	case plan.Form != nil:
 		link := radio.Key{}
 		if _, err := rand.Read(link[:]); err != nil {
@@ -94,7 +94,7 @@ func (r *Radio) form(ctx context.Context, n radio.Network, link radio.Key, power
 	if err := checkNetwork(n); err != nil {
 		return err
 	}
-	if err := r.vacate(ctx, n.Coordinator); err != nil {
+	if err := r.vacate(ctx, n.Coordinator, false); err != nil {
 		return err
 	}
 	if err := r.secure(ctx, n, link, 0); err != nil {
@@ -123,8 +123,9 @@ func checkNetwork(n radio.Network) error {
 // everyone stands for all devices, for no address, and for a token that was never written.
 const everyone radio.IEEE = 0xffffffffffffffff
 
-// vacate leaves the network that the firmware is on, and takes the wanted address if there is one and it can.
-func (r *Radio) vacate(ctx context.Context, wanted radio.IEEE) error {
+// vacate leaves the network that the firmware is on, and takes the wanted address if there is one and it can. burn allows
+// what can be done once only.
+func (r *Radio) vacate(ctx context.Context, wanted radio.IEEE, burn bool) error {
 	if err := r.leave(ctx); err != nil {
 		return err
 	}
@@ -135,13 +136,15 @@ func (r *Radio) vacate(ctx context.Context, wanted radio.IEEE) error {
 	if err != nil || own == wanted {
 		return err
 	}
-	written, err := r.writeAddress(ctx, wanted)
+	written, err := r.rewriteAddress(ctx, wanted)
+	if err == nil && !written {
+		written, err = r.burnAddress(ctx, wanted, burn)
+	}
 	if err != nil {
 		return err
 	}
 	if !written {
-		r.log.Warn("the stick cannot take the coordinator's address and keeps its own: devices that were bound to the other one are to be set up again",
-			"wanted", wanted, "own", own)
+		r.log.Warn("the stick keeps its own address: devices that were bound to the other one are set up again", "wanted", wanted, "own", own)
 		return nil
 	}
 	if _, err := r.begin(ctx); err != nil { // it looks at its address when it starts
@@ -163,7 +166,7 @@ func (r *Radio) leave(ctx context.Context) error {
 	}
 	w := r.watch()
 	defer r.unwatch(w)
-	if err := r.do(ctx, cmdLeaveNetwork, r.speaks().leave()); err != nil {
+	if err := r.do(ctx, cmdLeaveNetwork, r.speaks().leave()); err != nil && classOf(err) != radio.Timeout { // else it will show
 		return fmt.Errorf("leaving the network on the stick: %w", err)
 	}
 	if err := w.await(ctx, networkDown, leaveTimeout, "leaving the network on the stick"); err != nil {
@@ -182,24 +185,30 @@ const (
 	tokenRestoredAddressOther uint32 = 0x1e12a // the same of another kind of firmware
 )
 
-// writeAddress gives the stick another address, if it has a place for one.
-func (r *Radio) writeAddress(ctx context.Context, wanted radio.IEEE) (written bool, err error) {
+// rewriteAddress gives the stick another address, if it has a place for one that can be written again and again.
+func (r *Radio) rewriteAddress(ctx context.Context, wanted radio.IEEE) (written bool, err error) {
+	if r.speaks().version < tokensVersion {
+		return false, nil
+	}
 	address := putIEEE(nil, wanted)
-	if r.speaks().version >= tokensVersion {
-		for _, token := range []uint32{tokenRestoredAddress, tokenRestoredAddressOther} {
-			name := put32(put32(nil, token), 0)
-			in, err := r.call(ctx, cmdGetTokenData, name)
-			if err == nil && r.speaks().status(in).ok() {
-				err = r.do(ctx, cmdSetTokenData, append(put32(name, uint32(len(address))), address...))
-				if err == nil {
-					return true, nil
-				}
-			}
-			if err != nil && !refused(err) {
-				return false, err
+	for _, token := range []uint32{tokenRestoredAddress, tokenRestoredAddressOther} {
+		name := put32(put32(nil, token), 0)
+		in, err := r.call(ctx, cmdGetTokenData, name)
+		if err == nil && r.speaks().status(in).ok() {
+			err = r.do(ctx, cmdSetTokenData, append(put32(name, uint32(len(address))), address...))
+			if err == nil {
+				return true, nil
 			}
 		}
+		if err != nil && !refused(err) {
+			return false, err
+		}
 	}
+	return false, nil
+}
+
+// burnAddress gives the stick another address where it takes one only once in its life, if that is still free and allowed.
+func (r *Radio) burnAddress(ctx context.Context, wanted radio.IEEE, allowed bool) (written bool, err error) {
 	in, err := r.call(ctx, cmdGetMfgToken, []byte{tokenCustomAddress})
 	if err != nil {
 		return false, r.tolerate(err)
@@ -207,8 +216,13 @@ func (r *Radio) writeAddress(ctx context.Context, wanted radio.IEEE) (written bo
 	if token := (&reader{rest: in.counted()}); len(token.rest) != 8 || token.ieee() != everyone {
 		return false, nil
 	}
-	r.log.Info("the coordinator's address is written into the stick, which it allows once")
-	if err := r.do(ctx, cmdSetMfgToken, putCounted([]byte{tokenCustomAddress}, address)); err != nil {
+	if !allowed {
+		r.log.Warn("the stick can be given the coordinator's address only once in its life, so it is left as it is: to allow it, set " +
+			"network: {burn_address: true} before a restore")
+		return false, nil
+	}
+	r.log.Warn("the coordinator's address is written into the stick for good, as the configuration allows")
+	if err := r.do(ctx, cmdSetMfgToken, putCounted([]byte{tokenCustomAddress}, putIEEE(nil, wanted))); err != nil {
 		return false, r.tolerate(err)
 	}
 	return true, nil
@@ -231,7 +245,7 @@ func (r *Radio) found(ctx context.Context, n radio.Network, power int8, channels
 	w := r.watch()
 	defer r.unwatch(w)
 	p := parameters{extended: n.Extended, pan: n.PAN, power: power, channel: n.Channel, updateID: n.UpdateID, channels: channels}
-	if err := r.do(ctx, cmdFormNetwork, p.append(nil)); err != nil {
+	if err := r.do(ctx, cmdFormNetwork, p.append(nil)); err != nil && classOf(err) != radio.Timeout { // else it will show
 		return err
 	}
 	if err := r.awaitUp(ctx, w, "forming the network"); err != nil {

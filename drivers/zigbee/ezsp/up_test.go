@@ -249,15 +249,18 @@ func TestTakesTheCoordinatorsAddress(t *testing.T) {
 		prepare func(*ncp)
 		taken   bool
 		token   bool // in NVM3
+		burn    bool // is allowed
 	}{
-		"NVM3":                  {13, func(n *ncp) { n.tokens[0xe12a] = make([]byte, 8) }, true, true},
-		"NVM3, wide":            {14, func(n *ncp) { n.tokens[0xe12a] = make([]byte, 8) }, true, true},
-		"NVM3 of the other":     {12, func(n *ncp) { n.tokens[0x1e12a] = make([]byte, 8) }, true, true},
-		"unwritten":             {13, func(*ncp) {}, true, false},
-		"unwritten, old":        {8, func(*ncp) {}, true, false},
-		"written before":        {13, func(n *ncp) { n.custom = []byte{1, 2, 3, 4, 5, 6, 7, 8} }, false, false},
-		"without such a token":  {13, func(n *ncp) { n.custom = nil }, false, false},
-		"not even that command": {13, func(n *ncp) { n.on[cmdGetMfgToken] = func([]byte) []byte { return nil } }, false, false},
+		"NVM3":                  {13, func(n *ncp) { n.tokens[0xe12a] = make([]byte, 8) }, true, true, true},
+		"NVM3, wide":            {14, func(n *ncp) { n.tokens[0xe12a] = make([]byte, 8) }, true, true, false},
+		"NVM3 of the other":     {12, func(n *ncp) { n.tokens[0x1e12a] = make([]byte, 8) }, true, true, false},
+		"unwritten":             {13, func(*ncp) {}, true, false, true},
+		"unwritten, old":        {8, func(*ncp) {}, true, false, true},
+		"unwritten, not asked":  {13, func(*ncp) {}, false, false, false},
+		"old, not asked":        {8, func(*ncp) {}, false, false, false},
+		"written before":        {13, func(n *ncp) { n.custom = []byte{1, 2, 3, 4, 5, 6, 7, 8} }, false, false, true},
+		"without such a token":  {13, func(n *ncp) { n.custom = nil }, false, false, true},
+		"not even that command": {13, func(n *ncp) { n.on[cmdGetMfgToken] = func([]byte) []byte { return nil } }, false, false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			on(t, tt.version, func(s *scene) {
@@ -267,7 +270,7 @@ func TestTakesTheCoordinatorsAddress(t *testing.T) {
 				}
 				b := backup()
 				b.Coordinator = other
-				got, err := s.radio.Up(s.ctx, radio.Plan{Restore: &b})
+				got, err := s.radio.Up(s.ctx, radio.Plan{Restore: &b, BurnAddress: tt.burn})
 				if name == "not even that command" { // it says nothing: that is no refusal
 					if classOf(err) != radio.Timeout {
 						s.Errorf("got %v", err)

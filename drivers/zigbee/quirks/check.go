@@ -288,6 +288,9 @@ func (t *Tuya) Check() error {
 	if t.Endpoint == 0 {
 		t.Endpoint = 1
 	}
+	if t.Every != 0 && t.Every < minPoll {
+		wrong.say("query_every", "want at least %v", minPoll)
+	}
 	for i, p := range t.Points {
 		if p.DP == 0 {
 			wrong.say(fmt.Sprintf("points[%d].dp", i), "is missing: which data point, 1 to 255?")

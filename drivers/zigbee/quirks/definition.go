@@ -86,23 +86,24 @@ func (d *Definition) Ignores(endpoint uint8, cluster uint16) bool {
 	return false
 }
 
-// A Fact is an attribute that need not be read, such as a divisor or what a lamp can do.
+// A Fact is what an attribute is known to be, such as a divisor or what a lamp can do: it need not be read.
 type Fact struct {
 	Endpoint  uint8   `yaml:"endpoint"` // 0: every one
 	Cluster   Cluster `yaml:"cluster"`
 	Name      string  `yaml:"attribute"`
 	Value     float64 `yaml:"value"`
-	Attribute uint16  `yaml:"-"` // its number
+	Untold    bool    `yaml:"untold"` // only where the device does not tell it: then it is asked
+	Attribute uint16  `yaml:"-"`      // its number
 }
 
-// Fact returns the value that an attribute is known to have.
-func (d *Definition) Fact(endpoint uint8, cluster, attribute uint16) (float64, bool) {
+// Fact returns what is known of an attribute.
+func (d *Definition) Fact(endpoint uint8, cluster, attribute uint16) (f Fact, known bool) {
 	for _, f := range d.Facts {
 		if (f.Endpoint == 0 || f.Endpoint == endpoint) && uint16(f.Cluster) == cluster && f.Attribute == attribute {
-			return f.Value, true
+			return f, true
 		}
 	}
-	return 0, false
+	return Fact{}, false
 }
 
 // A Change is what is different about a property that the standard makes.

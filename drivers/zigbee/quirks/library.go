@@ -35,7 +35,8 @@ type page struct {
 }
 
 // Load reads definitions: every *.yaml and *.yml of each file system. Those of a later one win. The error names file, line
-// and column of everything that is wrong; the library has all files but those.
+// and column of everything that is wrong; the library has all files but those that cannot be read, and of the others all definitions but
+// those that are wrong together with another.
 func Load(sources ...fs.FS) (*Library, error) {
 	l := &Library{plain: map[key][]*entry{}}
 	var wrong []error
@@ -66,11 +67,33 @@ func (l *Library) addAll(source int, from fs.FS) error {
 			wrong = append(wrong, l.addOwn(source, p))
 		}
 	}
-	for _, p := range added {
-		_, err := l.read(p)
-		wrong = append(wrong, err)
+	return errors.Join(append(wrong, l.settle(added))...)
+}
+
+// settle finishes definitions and takes out those that are like none, until all that are left are finished.
+func (l *Library) settle(added []*page) error {
+	var wrong []error
+	for again := true; again; {
+		again = false
+		added = slices.DeleteFunc(added, func(p *page) bool {
+			_, err := l.read(p)
+			if err != nil {
+				wrong, again = append(wrong, err), true
+				l.remove(p)
+			}
+			return err != nil
+		})
 	}
 	return errors.Join(wrong...)
+}
+
+// remove takes a definition out.
+func (l *Library) remove(p *page) {
+	its := func(e *entry) bool { return e.page == p }
+	for key, entries := range l.plain {
+		l.plain[key] = slices.DeleteFunc(entries, its)
+	}
+	l.open = slices.DeleteFunc(l.open, its)
 }
 
 // addOwn adds a person's definition; of two for the same device, the first counts.

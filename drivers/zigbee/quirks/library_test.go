@@ -213,6 +213,30 @@ func TestTroubleWithCommandsAndSetup(t *testing.T) {
 	}
 }
 
+// What is wrong takes nothing with it but what is like it.
+func TestLibraryWithoutWhatIsWrong(t *testing.T) {
+	l, err := Load(BuiltIn(), folder(map[string]string{
+		"bad.yaml":  "- {match: {model: a}, colour: green}\n",
+		"like.yaml": "- {match: {model: b}, like: {vendor: no, model: such}}\n- {match: {model: c}, like: {model: b}}\n- {match: {model: d}, vendor: Mine, model: Good}\n",
+		"good.yaml": "- {match: {model: e}, vendor: Mine, model: Better}\n",
+	}))
+	if err == nil || !strings.Contains(err.Error(), "bad.yaml:1") || !strings.Contains(err.Error(), "like.yaml:1") || !strings.Contains(err.Error(), "like.yaml:2") {
+		t.Errorf("what is wrong: %v", err)
+	}
+	for model, want := range map[string]string{"a": "", "b": "", "c": "", "d": "Mine Good", "e": "Mine Better"} {
+		got := ""
+		if d := l.Match("x", model, everything); d != nil {
+			got = d.Name()
+		}
+		if got != want {
+			t.Errorf("%s is %q, want %q", model, got, want)
+		}
+	}
+	if l.Match("_TZE200_ckud7u2l", "TS0601", everything) == nil {
+		t.Error("ours is gone")
+	}
+}
+
 func TestLibraryIsShared(t *testing.T) {
 	l, err := Load(BuiltIn())
 	if err != nil {

@@ -58,6 +58,10 @@ type Plan struct {
 	Form    *Network // a new network with these values; a zero Coordinator keeps the stick's own address
 	Restore *Backup  // this network; the frame counters are raised by the Radio
 	Power   *int8    // dBm, nil: as the firmware has it
+
+	// BurnAddress allows Restore to write the coordinator's address where the stick takes one only once in its life. Else
+	// such a stick keeps its own; where an address can be written again and again nobody has to be asked.
+	BurnAddress bool
 }
 
 // A Network is what every member of it knows.

@@ -33,6 +33,13 @@ func remedyFor(c radio.Class) remedy {
 
 const longestPause = 4 * time.Second
 
+// A device whose receiver is off is told when it speaks. Many only ask their parent, which keeps a message for some
+// seconds: so it is tried now and then all the same, at growing intervals.
+const (
+	firstNap   = 5 * time.Second
+	longestNap = time.Minute
+)
+
 // deliver sends m to the peer until it is delivered, every remedy is used up, or ctx ends. The caller has the peer's turn.
 // w waits for the answer, nil if there is none.
 func (t *Traffic) deliver(ctx context.Context, p Peer, m radio.Message, w *waiter) error {
@@ -48,6 +55,7 @@ func (t *Traffic) deliver(ctx context.Context, p Peer, m radio.Message, w *waite
 func (t *Traffic) insist(ctx context.Context, p Peer, m radio.Message, w *waiter) error {
 	tried := map[radio.Class]int{}
 	moved := false
+	nap := firstNap
 	for try := 0; ; try++ {
 		if err := t.untilUp(ctx); err != nil {
 			return gaveUp(err, nil)
@@ -71,9 +79,10 @@ func (t *Traffic) insist(ctx context.Context, p Peer, m radio.Message, w *waiter
 		switch {
 		case class == radio.Expired || p.Sleepy() && class == radio.NoAck:
 			t.o.Log.Debug("waiting until the device wakes", "address", m.Address)
-			if err := t.untilHeard(ctx, p, began); err != nil {
+			if err := t.untilHeard(ctx, p, began, nap); err != nil {
 				return gaveUp(err, asleep())
 			}
+			nap = min(2*nap, longestNap)
 			continue
 		case class == radio.Down:
 			cure.pause = 50 * time.Millisecond // until Hold was called, then untilUp waits

@@ -4,6 +4,7 @@ package traffic
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -184,8 +185,8 @@ func (t *Traffic) leave(p Peer) {
 	l.waiting = l.waiting[1:]
 }
 
-// untilHeard waits until the device speaks, or returns at once if it has since then.
-func (t *Traffic) untilHeard(ctx context.Context, p Peer, since time.Time) error {
+// untilHeard waits until the device speaks, though no longer than that, or returns at once if it has since then.
+func (t *Traffic) untilHeard(ctx context.Context, p Peer, since time.Time, atMost time.Duration) error {
 	t.mu.Lock()
 	l := t.lines[p]
 	if l.heard.After(since) {
@@ -197,7 +198,13 @@ func (t *Traffic) untilHeard(ctx context.Context, p Peer, since time.Time) error
 	}
 	awake := l.awake
 	t.mu.Unlock()
-	return t.wait(ctx, awake)
+	napping, over := context.WithTimeout(ctx, atMost)
+	defer over()
+	err := t.wait(napping, awake)
+	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	return err
 }
 
 // untilUp waits until the network is up.

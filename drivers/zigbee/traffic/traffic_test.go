@@ -286,7 +286,7 @@ func TestBounded(t *testing.T) {
 	})
 }
 
-// A message to a device that sleeps goes when it speaks.
+// A message to a device that sleeps goes when it speaks, and now and then while it does not.
 func TestSleepy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		traffic, air := setUp(nil, radio.Expired, radio.NoAck, delivers)
@@ -295,17 +295,27 @@ func TestSleepy(t *testing.T) {
 		go func() { done <- traffic.Tell(t.Context(), sensor, Target{Remote: 1, Cluster: 6}, toggle) }()
 		for range 3 {
 			synctest.Wait()
-			time.Sleep(time.Hour)
+			time.Sleep(2 * time.Second)
 			traffic.Awake(sensor)
 		}
-		if err := <-done; err != nil || len(air.sent) != 3 || air.at[2] != 2*time.Hour {
+		if err := <-done; err != nil || len(air.sent) != 3 || air.at[2] != 4*time.Second {
 			t.Errorf("%v at %v", err, air.at)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		traffic, air := setUp(nil, slices.Repeat([]radio.Class{radio.Expired}, 7)...)
+		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 		defer cancel()
-		air.fails = []radio.Class{radio.Expired}
-		if err := traffic.Tell(ctx, sensor, Target{Remote: 1, Cluster: 6}, toggle); hearth.ErrorOf(err).Code != hearth.CodeOffline || !errors.Is(err, context.DeadlineExceeded) {
+		err := traffic.Tell(ctx, &device{address: 7, sleepy: true}, Target{Remote: 1, Cluster: 6}, toggle)
+		if hearth.ErrorOf(err).Code != hearth.CodeOffline || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("one that does not wake: %v", err)
+		}
+		var at []float64
+		for _, d := range air.at {
+			at = append(at, d.Seconds())
+		}
+		if want := []float64{0, 5, 15, 35, 75, 135, 195}; !slices.Equal(at, want) {
+			t.Errorf("tried at %v, want %v", at, want)
 		}
 	})
 }

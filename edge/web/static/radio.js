@@ -1,20 +1,12 @@
-// A Zigbee radio on the gateway's page: pairing, how far each device is, firmware, the map, the backup.
+// A Zigbee radio on the gateway's page: pairing, how far each device is, firmware, groups, bindings, the map, the backup.
 
 import { html, useEffect, useRef, useState } from "./vendor/preact.js";
 import { number } from "./format.js";
+import { Button } from "./button.js";
+import { Bindings, Groups } from "./groups.js";
 import { NetworkMap } from "./map.js";
 
 const refresh = 4e3; // while the card is open, ms
-
-function Button({ act, danger, disabled, children }) {
-  const [state, set] = useState("");
-  const click = async () => {
-    set("busy");
-    try { await act(); set(""); } catch (err) { set(err.message); }
-  };
-  return html`<button type="button" class=${"small" + (danger ? " danger" : "")} disabled=${disabled || state === "busy"} onClick=${click}>${children}</button>
-    ${state && state !== "busy" && html`<small class="failed" role="alert">${state}</small>`}`;
-}
 
 function Pairing({ radio, name, send, routers }) {
   const code = useRef(), via = useRef();
@@ -92,18 +84,25 @@ export function Radio({ live, name, admin }) {
     const timer = setInterval(read, refresh);
     return () => clearInterval(timer);
   }, [shown, name]);
-  const devices = radio ? radio.devices : [];
+  const named = (d) => ({ ...d, name: (live.devices.get(d.id) || d).name }); // as a person has called it
+  const devices = radio ? radio.devices.map(named).sort((a, b) => a.name.localeCompare(b.name)) : [];
   const sum = radio && `${number(devices.length)} devices, channel ${radio.network ? radio.network.channel : "–"}`;
   return html`<details class="card machine radio" onToggle=${(e) => show(e.target.open)}><summary><h2>Zigbee${name === "radio" ? "" : " " + name}</h2><span class="quiet">${sum || ""}</span></summary>
     ${error && html`<p class="failed" role="alert">${error}</p>`}
-    ${radio && html`${radio.found && admin && html`<${Found} found=${radio.found} send=${send}/>`}
+    ${radio && html`${radio.error && html`<p class="notice bad" role="alert"><strong>The radio is ${radio.state}:</strong> ${radio.error}</p>`}
+      ${radio.state === "starting" && !radio.error && html`<p class="quiet" role="status">Looking for the stick…</p>`}
+      ${radio.definitions_error && html`<div class="notice"><p>Something in your device definitions cannot be used. All else goes on.</p><pre>${radio.definitions_error}</pre></div>`}
+      ${radio.found && admin && html`<${Found} found=${radio.found} send=${send}/>`}
       ${admin && html`<${Pairing} radio=${radio} name=${name} send=${send} routers=${devices.filter((d) => d.kind === "router")}/>`}
       <h3>Devices</h3><ul>${devices.map((d) => html`<${Device} key=${d.ieee} live=${live} d=${d} ota=${admin && ota.find((o) => o.device === d.ieee)} send=${send} admin=${admin}/>`)}
         ${!devices.length && html`<li class="row quiet">none yet: open the network and switch one on</li>`}</ul>
+      <${Groups} live=${live} ask=${ask} devices=${devices} admin=${admin}/>
+      <${Bindings} ask=${ask} live=${live} devices=${devices} admin=${admin}/>
       <${NetworkMap} ask=${ask} admin=${admin} age=${(t) => live.age(t)}/>
       <div class="facts"><div><h3>Stick</h3><ul>
         <li class="row"><span class="name">Firmware</span><span class="value">${radio.firmware || "–"}</span></li>
         <li class="row"><span class="name">Network</span><span class="value">${radio.network ? html`<code>${radio.network.pan_id}</code> on channel ${radio.network.channel}` : "–"}</span></li>
+        ${radio.network && radio.network.former_coordinator && html`<li class="row"><span class="name">Address</span><span class="value">its own, not <code>${radio.network.former_coordinator}</code> as before: devices are set up anew</span></li>`}
         <li class="row"><span class="name">Restarts</span><span class="value">${number(radio.counters.resets)}</span></li>
         <li class="row"><span class="name">Messages</span><span class="value">${number(radio.counters.sent)} sent, ${number(radio.counters.retried)} again, ${number(radio.counters.failed)} in vain</span></li></ul></div>
       <div><h3>Backup</h3><ul><li class="row"><span class="name">Made</span><span class="value">${radio.backup && radio.backup.made ? live.age(radio.backup.made) : "not yet"}</span></li>

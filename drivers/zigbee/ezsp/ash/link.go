@@ -34,7 +34,7 @@ const (
 
 	busyRefresh = 480 * time.Millisecond // the stick forgets after a second that we are busy
 	maxPause    = 250 * time.Millisecond // that an XOFF without its XON may cost
-	nakAgain    = time.Second            // when a gap is still open then, the NAK itself was lost
+	nakAgain    = 250 * time.Millisecond // when a gap is still open then, the NAK itself was lost, or was for noise before it
 )
 
 // The errors of Send.
@@ -61,7 +61,9 @@ type Link struct {
 	heard    time.Time
 	ackDue   bool
 	nakDue   bool
+	doubts   doubts
 	rejected time.Time // when a gap was complained of, zero if there is none
+	unsaid   bool      // more was refused since
 	held     time.Time // until then the stick wants nothing
 	inbox    []item
 	busy     bool
@@ -135,6 +137,13 @@ func (l *Link) Send(data []byte) error {
 	l.out.put(data)
 	kick(l.work)
 	return nil
+}
+
+// Idle reports whether the stick has acknowledged all that it was sent.
+func (l *Link) Idle() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.out.empty()
 }
 
 // Heard returns when the stick was last heard.
@@ -219,11 +228,15 @@ func (l *Link) frame(f frame, now time.Time) {
 }
 
 func (l *Link) connectedFrame(f frame, now time.Time) {
-	if f.acknowledging() && !l.out.acknowledge(f.acknowledges(), now) {
-		if f.isData() {
-			l.reject(now)
+	if f.acknowledging() {
+		unacknowledged := len(l.out.flight)
+		if !l.out.acknowledge(f.acknowledges(), now) {
+			l.impossible(f, now)
+			return
 		}
-		return
+		if len(l.out.flight) < unacknowledged {
+			l.doubts = doubts{}
+		}
 	}
 	switch {
 	case f.isData():
@@ -251,23 +264,28 @@ func (l *Link) data(f frame, now time.Time) {
 		l.reject(now)
 	case f.number() == l.expected:
 		l.expected = (l.expected + 1) & 7
-		l.spoken, l.ackDue, l.nakDue, l.rejected = true, true, false, time.Time{}
+		l.spoken, l.ackDue, l.nakDue, l.rejected, l.unsaid, l.doubts = true, true, false, time.Time{}, false, doubts{}
 		l.deliver(item{data: f.data})
 	case f.again():
 		l.counts.duplicates++
 		l.ackDue = true
+		l.repeats(f.number())
 	default:
 		l.counts.gaps++
+		l.doubts.sees(f.number())
 		l.reject(now)
 	}
 }
 
-// reject complains of a missing frame, once per gap.
+// reject complains of a missing frame, once per gap and nakAgain.
 func (l *Link) reject(now time.Time) {
-	if l.state != connected || !l.rejected.IsZero() && now.Sub(l.rejected) < nakAgain {
-		return
+	switch {
+	case l.state != connected:
+	case !l.rejected.IsZero() && now.Sub(l.rejected) < nakAgain:
+		l.unsaid = true
+	default:
+		l.nakDue, l.rejected, l.unsaid = true, now, false
 	}
-	l.nakDue, l.rejected = true, now
 }
 
 func (l *Link) deliver(i item) {
@@ -283,7 +301,7 @@ func (l *Link) connect(now time.Time) {
 	l.state = connected
 	l.out = newOutbox()
 	l.expected, l.spoken, l.busy = 0, false, false
-	l.ackDue, l.nakDue, l.rejected, l.held = true, false, time.Time{}, time.Time{}
+	l.ackDue, l.nakDue, l.rejected, l.unsaid, l.held, l.doubts = true, false, time.Time{}, false, time.Time{}, doubts{}
 	l.heard = now
 	kick(l.work)
 }

@@ -263,7 +263,7 @@ func TestDeadLine(t *testing.T) {
 	line(t, func(s *stick) {
 		s.connected()
 		s.send("one")
-		for n := range maxTries {
+		for n := range maxSilences {
 			s.want(dataControl(0, 0, n > 0), "one")
 			time.Sleep(mostPatience)
 		}
@@ -339,6 +339,25 @@ func TestNoise(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestNoiseBeforeAFrame has noise refused that was no frame, and then a frame that the rest of it has spoilt: the stick, which
+// had nothing to repeat at first, is told of that one too.
+func TestNoiseBeforeAFrame(t *testing.T) {
+	line(t, func(s *stick) {
+		s.connected()
+		s.write([]byte{0x55, 0xaa, flag, 0x55, 0xaa})
+		s.want(controlNak, "")
+		s.data(0, 0, false, "zero")
+		s.wantNothing()
+		time.Sleep(nakAgain)
+		s.want(controlNak, "")
+		s.data(0, 0, true, "zero")
+		s.want(controlAck|1, "")
+		time.Sleep(time.Minute)
+		s.wantNothing()
+		s.wantHeard("zero")
+	})
 }
 
 func TestAcknowledgementsDoNotWaitForTheApplication(t *testing.T) {

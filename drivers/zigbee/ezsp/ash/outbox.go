@@ -7,7 +7,8 @@ const (
 	// the stick works off one command at a time.
 	window = 3
 
-	maxTries = 6 // in vain, one after the other: then the line is taken for dead
+	maxTries    = 6 // in vain, one after the other: then the line is taken for dead
+	maxSilences = 4 // the same without a word of refusal
 
 	firstPatience = 800 * time.Millisecond
 	leastPatience = 400 * time.Millisecond
@@ -25,10 +26,13 @@ type outbox struct {
 	since    time.Time // when the wait for an acknowledgement began, zero if none is waited for
 	patience time.Duration
 	tries    int
+	silences int
 	repeated bool // of what is in flight something was sent twice: how long it takes says nothing
 }
 
 func newOutbox() outbox { return outbox{patience: firstPatience} }
+
+func (o *outbox) empty() bool { return len(o.flight) == 0 && len(o.waiting) == 0 }
 
 // put adds a frame; there is no limit here, see Link.Send.
 func (o *outbox) put(data []byte) { o.waiting = append(o.waiting, data) }
@@ -67,7 +71,7 @@ func (o *outbox) acknowledge(next uint8, now time.Time) bool {
 	o.flight = o.flight[n:]
 	o.oldest = next
 	o.resend = max(0, o.resend-n)
-	o.tries = 0
+	o.tries, o.silences = 0, 0
 	o.since = time.Time{}
 	if len(o.flight) == 0 {
 		o.flight, o.repeated = nil, false
@@ -84,14 +88,20 @@ func (o *outbox) refuse() {
 	}
 }
 
-// expire sends again what has waited for too long. It reports whether there is still hope.
+// expire sends again what has waited for too long, and reports whether there was such.
 func (o *outbox) expire(now time.Time) bool {
-	if due := o.due(); !due.IsZero() && !now.Before(due) {
-		o.patience = clampPatience(2 * o.patience)
-		o.repeat()
+	due := o.due()
+	if due.IsZero() || now.Before(due) {
+		return false
 	}
-	return o.tries < maxTries
+	o.patience = clampPatience(2 * o.patience)
+	o.silences++
+	o.repeat()
+	return true
 }
+
+// hopeless reports whether it was all in vain.
+func (o *outbox) hopeless() bool { return o.tries >= maxTries || o.silences >= maxSilences }
 
 // due returns when expire will find something, zero for never.
 func (o *outbox) due() time.Time {

@@ -46,8 +46,13 @@ func (l *Link) compose(b []byte, now time.Time) ([]byte, time.Time) {
 		if now.Before(l.held) {
 			return b, l.held
 		}
-		if !l.out.expire(now) {
+		if l.out.expire(now) {
+			l.unheard()
+		}
+		if l.out.hopeless() {
 			l.lose("it does not acknowledge what it is sent")
+		}
+		if l.state != connected {
 			return b, time.Time{}
 		}
 		return l.composeConnected(b, now)
@@ -62,6 +67,13 @@ func (l *Link) composeConnected(b []byte, now time.Time) ([]byte, time.Time) {
 		if refresh = l.told.Add(busyRefresh); !now.Before(refresh) {
 			l.ackDue = true
 		}
+	}
+	if l.unsaid {
+		again := l.rejected.Add(nakAgain)
+		if !now.Before(again) {
+			l.reject(now)
+		}
+		refresh = earlier(refresh, again)
 	}
 	if l.nakDue || l.ackDue {
 		control := byte(controlAck)
