@@ -205,7 +205,10 @@ func (s *session) remove(ctx context.Context, dev *device) error {
 	ctx, cancel := context.WithTimeout(ctx, leaveTime)
 	defer cancel()
 	if err := s.askToLeave(ctx, dev); err != nil {
-		s.log.Warn("a device was removed that did not answer: reset it before it is used elsewhere", "device", dev.id, "error", err)
+		s.log.Warn("a device was removed that did not answer: it is sent away when it is heard", "device", dev.id, "error", err)
+		if err := s.d.markRemoved(dev.IEEE, true); err != nil {
+			return err
+		}
 	}
 	s.d.mu.Lock()
 	defer s.d.mu.Unlock()

@@ -311,11 +311,42 @@ func (d *driver) setBanned(ieee radio.IEEE, banned bool) error {
 	return d.put(bannedKey, list)
 }
 
-// sendAway asks a banned device to leave.
+// markRemoved keeps whether a device that was removed has yet to be told so.
+func (d *driver) markRemoved(ieee radio.IEEE, untold bool) error {
+	d.mu.Lock()
+	was := d.removed[ieee]
+	if untold {
+		d.removed[ieee] = true
+	} else {
+		delete(d.removed, ieee)
+	}
+	list := slices.Sorted(maps.Keys(d.removed))
+	d.mu.Unlock()
+	if was == untold {
+		return nil
+	}
+	return d.put(removedKey, list)
+}
+
+// unwelcome sends a device away that is banned, or was removed while it did not listen; d.mu is held.
+func (s *session) unwelcome(ieee radio.IEEE, nwk radio.NWK) bool {
+	if !s.d.banned[ieee] && !s.d.removed[ieee] {
+		return false
+	}
+	s.log.Info("a device that was banned or removed is sent away", "ieee", ieee)
+	s.tasks.start(func() { s.sendAway(s.ctx, ieee, nwk) })
+	return true
+}
+
+// sendAway asks a device to leave that is not wanted.
 func (s *session) sendAway(ctx context.Context, ieee radio.IEEE, nwk radio.NWK) {
 	ctx, cancel := context.WithTimeout(ctx, leaveTime)
 	defer cancel()
-	if err := s.askToLeave(ctx, &passerby{nwk}); err != nil && ctx.Err() == nil {
-		s.log.Warn("a banned device did not answer when it was asked to leave", "ieee", ieee, "error", err)
+	err := s.askToLeave(ctx, &passerby{nwk})
+	if err == nil {
+		err = s.d.markRemoved(ieee, false)
+	}
+	if err != nil && s.ctx.Err() == nil {
+		s.log.Warn("a device that is not wanted was asked to leave", "ieee", ieee, "error", err)
 	}
 }

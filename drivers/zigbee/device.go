@@ -221,6 +221,7 @@ func (s *session) moved(dev *device, nwk radio.NWK) {
 	}
 	if dev.NWK != radio.Unknown {
 		s.log.Info("a device has another address", "device", dev.id, "from", dev.NWK, "to", nwk)
+		s.backup.wanted(true)
 	}
 	dev.NWK = nwk
 	dev.address.Store(uint32(nwk))

@@ -103,9 +103,10 @@ func (s *session) arrived(address radio.IEEE, nwk radio.NWK, wait time.Duration)
 	if nwk == radio.Coordinator || s.d.network != nil && address == s.d.network.Coordinator {
 		return nil
 	}
-	if s.d.banned[address] {
-		s.log.Info("a banned device is sent away", "ieee", address)
-		s.tasks.start(func() { s.sendAway(s.ctx, address, nwk) })
+	switch {
+	case s.d.removed[address] && !s.d.banned[address] && s.pairing.open(): // somebody wants it back
+		s.tasks.start(func() { s.complain("keeping which devices were removed", s.d.markRemoved(address, false)) })
+	case s.unwelcome(address, nwk):
 		return nil
 	}
 	dev, isNew := s.meet(address, nwk)
@@ -128,7 +129,7 @@ const rejoinPause = 30 * time.Second
 
 // located takes the pair of addresses that somebody has named; d.mu is held.
 func (s *session) located(address radio.IEEE, nwk radio.NWK) {
-	if s.d.network != nil && address == s.d.network.Coordinator || s.d.banned[address] {
+	if s.d.network != nil && address == s.d.network.Coordinator || s.unwelcome(address, nwk) {
 		return
 	}
 	dev, isNew := s.meet(address, nwk)

@@ -14,6 +14,7 @@ const (
 	networkKey = "network"
 	stickKey   = "stick"
 	bannedKey  = "banned"
+	removedKey = "removed"
 	wordKey    = "word"
 	formingKey = "forming"
 	devicesKey = "device/" // followed by the IEEE address
@@ -44,12 +45,17 @@ func (d *driver) load() error {
 	if _, err := d.get(wordKey, &d.word); err != nil {
 		return err
 	}
-	var banned []radio.IEEE
-	if _, err := d.get(bannedKey, &banned); err != nil {
-		return err
-	}
-	for _, address := range banned {
-		d.banned[address] = true
+	for _, one := range []struct {
+		key string
+		all map[radio.IEEE]bool
+	}{{bannedKey, d.banned}, {removedKey, d.removed}} {
+		var list []radio.IEEE
+		if _, err := d.get(one.key, &list); err != nil {
+			return err
+		}
+		for _, address := range list {
+			one.all[address] = true
+		}
 	}
 	if err := d.env.Store.Each(d.loadDevice); err != nil {
 		return fmt.Errorf("reading the devices: %w", err)

@@ -28,7 +28,7 @@ import (
 func New(env hearth.Env, cfg Config) (hearth.Driver, error) {
 	d := &driver{
 		env: env, cfg: cfg, log: env.Log,
-		devices: map[radio.IEEE]*device{}, byNWK: map[radio.NWK]*device{}, banned: map[radio.IEEE]bool{},
+		devices: map[radio.IEEE]*device{}, byNWK: map[radio.NWK]*device{}, banned: map[radio.IEEE]bool{}, removed: map[radio.IEEE]bool{},
 		again: make(chan struct{}), firmware: newFirmware(env, cfg), dumping: make(chan struct{}, dumpsAtOnce),
 		groups: newGroupBook(), bindings: newBindingBook(),
 	}
@@ -57,6 +57,7 @@ type driver struct {
 	devices     map[radio.IEEE]*device
 	byNWK       map[radio.NWK]*device
 	banned      map[radio.IEEE]bool
+	removed     map[radio.IEEE]bool // that have not heard of it yet
 	definitions *definitions
 	groups      *groupBook
 	bindings    *bindingBook

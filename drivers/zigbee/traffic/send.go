@@ -36,7 +36,7 @@ const longestPause = 4 * time.Second
 // A device whose receiver is off is told when it speaks. Many only ask their parent, which keeps a message for some
 // seconds: so it is tried now and then all the same, at growing intervals.
 const (
-	firstNap   = 5 * time.Second
+	firstNap   = 2 * time.Second
 	longestNap = time.Minute
 )
 

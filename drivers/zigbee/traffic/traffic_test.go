@@ -295,15 +295,15 @@ func TestSleepy(t *testing.T) {
 		go func() { done <- traffic.Tell(t.Context(), sensor, Target{Remote: 1, Cluster: 6}, toggle) }()
 		for range 3 {
 			synctest.Wait()
-			time.Sleep(2 * time.Second)
+			time.Sleep(time.Second)
 			traffic.Awake(sensor)
 		}
-		if err := <-done; err != nil || len(air.sent) != 3 || air.at[2] != 4*time.Second {
+		if err := <-done; err != nil || len(air.sent) != 3 || air.at[2] != 2*time.Second {
 			t.Errorf("%v at %v", err, air.at)
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
-		traffic, air := setUp(nil, slices.Repeat([]radio.Class{radio.Expired}, 7)...)
+		traffic, air := setUp(nil, slices.Repeat([]radio.Class{radio.Expired}, 8)...)
 		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 		defer cancel()
 		err := traffic.Tell(ctx, &device{address: 7, sleepy: true}, Target{Remote: 1, Cluster: 6}, toggle)
@@ -314,7 +314,7 @@ func TestSleepy(t *testing.T) {
 		for _, d := range air.at {
 			at = append(at, d.Seconds())
 		}
-		if want := []float64{0, 5, 15, 35, 75, 135, 195}; !slices.Equal(at, want) {
+		if want := []float64{0, 2, 6, 14, 30, 62, 122, 182}; !slices.Equal(at, want) {
 			t.Errorf("tried at %v, want %v", at, want)
 		}
 	})
