@@ -172,6 +172,11 @@ func (s *session) closePairing(now time.Time) {
 func (s *session) reopen(ctx context.Context, r radio.Radio) {
 	s.d.mu.Lock()
 	left := s.pairing.left()
+	for _, dev := range s.d.devices {
+		if at := dev.pairing.left(); at > 0 { // the stick no longer knows that it is to let in who comes through that router
+			s.background(dev, func(ctx context.Context) error { return s.permitAt(ctx, dev, at) })
+		}
+	}
 	s.d.mu.Unlock()
 	if left == 0 {
 		return

@@ -56,8 +56,9 @@ func TestPermitAtOneRouter(t *testing.T) {
 				if err := s.set(chosenID, "pairing", hearth.NumberOf(60)); err != nil {
 					t.Fatal(err)
 				}
+				s.stick.Reset(fake.Watchdog)
 				if d := come("third"); !d.Joined() {
-					t.Error("a device cannot join at the router, once more")
+					t.Error("a device cannot join at the router after a restart of the stick")
 				}
 				s.home.Await(t, 2*time.Minute, "the window to close", func() bool { return s.last(chosenID, "pairing") == hearth.NumberOf(0) })
 				if d := come("late"); d.Joined() {
