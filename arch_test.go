@@ -28,6 +28,7 @@ var arrows = []struct {
 	{"edge/home", []string{"."}},
 	{"edge/buffer", []string{"."}},
 	{"edge/web", []string{".", "api", "edge/home", "edge/buffer"}},
+	{"edge/homekit/hap", nil},
 	{"edge/*", []string{".", "settings", "edge/home", "edge/buffer"}},
 
 	{"cloud/hearth-cloud", []string{".", "settings", "cloud", "cloud/*"}},
@@ -48,6 +49,9 @@ var arrows = []struct {
 	{"drivers/zigbee/traffic", []string{".", "drivers/zigbee/radio", "drivers/zigbee/zcl", "drivers/zigbee/zdo"}},
 	{"drivers/zigbee/quirks", []string{".", "settings", "drivers/zigbee/zcl"}},
 	{"drivers/zigbee/expose", []string{".", "drivers/zigbee/radio", "drivers/zigbee/zcl", "drivers/zigbee/quirks"}},
+	{"drivers/mqtt/dialect", []string{".", "settings"}},
+	{"drivers/mqtt/dialect/dialecttest", []string{".", "drivers/drivertest", "drivers/mqtt/dialect"}},
+	{"drivers/mqtt/*", []string{".", "settings", "drivers/mqtt/dialect"}},
 	{"drivers/*", []string{".", "settings", "drivers/serial"}},
 
 	{"scripts/*", []string{"."}}, // load generators and the like
@@ -58,6 +62,7 @@ var alsoInTests = map[string][]string{
 	".":                {"edge", "cloud", "settings", "drivers/zigbee/*", "api/browsertest"}, // the end-to-end tests
 	"drivers/*":        {"drivers/drivertest", "drivers/serial/serialtest", "configs"},
 	"drivers/zigbee/*": {"drivers/zigbee/*"},
+	"drivers/mqtt/*":   {"drivers/mqtt/*"},
 	"edge":             {"settings"},
 	"edge/*":           {"edge/*", "drivers/sim", "settings", "api/browsertest"},
 	"cloud/*":          {"cloud/*", "api/browsertest"},

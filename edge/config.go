@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"hearth"
+	"hearth/edge/homekit"
 	"hearth/edge/uplink"
 	"hearth/settings"
 )
@@ -226,31 +228,27 @@ func (c HomeKitConfig) Check() error {
 	if c.PIN != "" && !pinForm.MatchString(c.PIN) {
 		return settings.At("$.pin", "a pin looks like 031-45-154, in quotes")
 	}
+	if c.PIN != "" && homekit.CheckPIN(c.PIN) != nil {
+		return settings.At("$.pin", "%s is a pin that everybody tries first, and that Apple forbids: choose another, or leave it out", c.PIN)
+	}
 	return checkListen("$.listen", cmp.Or(c.Listen, ":8471"))
 }
+
+var discoveryForm = regexp.MustCompile(`^([A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*)?$`)
 
 // Check implements the check of settings.
 func (c MQTTConfig) Check() error {
 	switch {
 	case (c.Listen == "") == (c.Broker == ""):
 		return settings.At("$", "mqtt needs listen, for a broker of the gateway's own, or broker, for an existing one: one of the two")
+	case c.Discovery != nil && !discoveryForm.MatchString(*c.Discovery), c.discovery() == "hearth", strings.HasPrefix(c.discovery(), "hearth/"):
+		return settings.At("$.discovery", "discovery is the prefix that Home Assistant looks under, as in homeassistant; empty announces nothing")
 	case c.Broker != "":
 		return checkURL("$.broker", c.Broker, "mqtt", "mqtts", "ws", "wss")
 	case c.Username != "" || c.PasswordFile != "":
 		return settings.At("$.username", "username and password_file belong to broker; who may use the gateway's own broker is decided by its tokens")
 	}
 	return checkListen("$.listen", c.Listen)
-}
-
-// absent names the parts of the configuration that this version only checks.
-func (c *Config) absent() (parts []string) {
-	if c.HomeKit != nil {
-		parts = append(parts, "homekit")
-	}
-	if c.MQTT != nil {
-		parts = append(parts, "mqtt")
-	}
-	return parts
 }
 
 // dir is where relative paths in the configuration begin.
@@ -263,7 +261,8 @@ func (c *Config) file(name string) string { return filepath.Join(c.Data, name) }
 func (c *Config) needsRestart(next *Config) (keys []string) {
 	for key, differs := range map[string]bool{
 		"data": c.Data != next.Data, "home": c.Home != next.Home, "web": c.Web != next.Web,
-		"buffer": c.Buffer != next.Buffer, "log": c.Log != next.Log,
+		"buffer": c.Buffer != next.Buffer, "log": c.Log != next.Log, "homekit": !reflect.DeepEqual(c.HomeKit, next.HomeKit),
+		"mqtt": !reflect.DeepEqual(c.MQTT, next.MQTT),
 	} {
 		if differs {
 			keys = append(keys, key)

@@ -110,9 +110,6 @@ drivers:
 	if c.Home != "Cabin" || c.Buffer.Commit.Std() != 10*time.Second || c.Buffer.Cap != 512<<20 || len(c.Drivers) != 4 || c.Drivers["meter"].port != "/dev/ttyUSB1" {
 		t.Errorf("got %+v", c)
 	}
-	if got := c.absent(); !reflect.DeepEqual(got, []string{"homekit", "mqtt"}) {
-		t.Errorf("this version lacks %v", got)
-	}
 }
 
 func TestConfigProblems(t *testing.T) {
@@ -142,6 +139,10 @@ func TestConfigProblems(t *testing.T) {
 		{"password in an address", "influx: {url: 'http://u:p@h:8086', database: a}", "edge.yaml:1:15: a password does not belong here"},
 		{"pin", "homekit: {pin: 03145154}", "edge.yaml:1:16: a pin looks like 031-45-154"},
 		{"mqtt neither way", "mqtt: {discovery: homeassistant}", "edge.yaml:1:1: mqtt needs listen"},
+		{"mqtt both ways", "mqtt: {listen: '127.0.0.1:1883', broker: 'mqtt://h:1883'}", "edge.yaml:1:1: mqtt needs listen"},
+		{"discovery with a wildcard", "mqtt: {listen: '127.0.0.1:1883', discovery: 'home/#'}", "edge.yaml:1:45: discovery is the prefix"},
+		{"discovery among our own", "mqtt: {listen: '127.0.0.1:1883', discovery: hearth}", "edge.yaml:1:45: discovery is the prefix"},
+		{"no discovery", "mqtt: {listen: '127.0.0.1:1883', discovery: ''}", ""},
 		{"level", "log: loud", "edge.yaml:1:6: log is debug"},
 		{"several", "home: ''\nbuffer: {cap: 1}\ndrivers: {toy: {type: sim, seed: x}}\n", "edge.yaml:2:15: cap: want at least 1MiB"},
 	}

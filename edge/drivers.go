@@ -9,6 +9,7 @@ import (
 	"hearth/configs"
 	"hearth/drivers/dsmr"
 	"hearth/drivers/modbus"
+	"hearth/drivers/mqtt"
 	"hearth/drivers/plugin"
 	"hearth/drivers/sim"
 	"hearth/drivers/text"
@@ -25,6 +26,7 @@ func kinds() map[string]kind {
 			c.Dir = dir
 			return modbus.New(env, c, configs.Profiles())
 		}),
+		"mqtt":   use(plain(mqtt.New)),
 		"plugin": use(plain(plugin.New)),
 		"sim":    use(plain(sim.New)),
 		"text":   use(plain(text.New)),

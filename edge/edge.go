@@ -78,6 +78,8 @@ type gateway struct {
 	home    *home.Home
 	fleet   *fleet
 	targets *targets
+	apple   *apple  // nil where HomeKit is not wanted
+	broker  *broker // nil where MQTT is not
 	web     *web.Web
 	port    net.Listener
 }
@@ -112,10 +114,10 @@ func (g *gateway) open(cfg Config) (err error) {
 	if err := g.buffer.Replay(g.home.Saved(), g.home.Restore); err != nil {
 		g.log.Error("the last values could not all be read back from the buffer", "error", err)
 	}
-	g.fleet = newFleet(g)
+	g.fleet, g.apple, g.broker = newFleet(g), newApple(g), newBroker(g)
 	g.web = web.New(web.Options{
 		Home: g.home, Tokens: g.tokens.Find, History: g.buffer.History, Status: g.status, Drivers: g.fleet.list,
-		DriverHandler: g.fleet.handler, Now: g.now, OpenMetrics: cfg.Web.OpenMetrics, Version: g.o.Version,
+		DriverHandler: g.fleet.handler, HomeKit: g.apple.handler(), Metrics: g.metrics, Now: g.now, OpenMetrics: cfg.Web.OpenMetrics, Version: g.o.Version,
 		TokenHint: tokenHint(cfg), Log: g.part("web"),
 	})
 	if g.port, err = net.Listen("tcp", cfg.Web.Listen); err != nil {
@@ -135,6 +137,12 @@ func (g *gateway) run(ctx context.Context) error {
 	front.run("home", g.home.Run)
 	g.fleet.apply(g.cfg)
 	front.run("targets", g.targets.run)
+	if g.apple != nil {
+		front.run("homekit", g.apple.run)
+	}
+	if g.broker != nil {
+		front.run("mqtt", g.broker.run)
+	}
 	front.run("live events", g.web.Run)
 	front.run("web", g.serve)
 	front.run("reload", g.reload)
@@ -237,9 +245,6 @@ func (g *gateway) serve(ctx context.Context) error {
 
 // greet says that the gateway serves, and gives the first visitor a way in.
 func (g *gateway) greet() error {
-	if absent := g.cfg.absent(); len(absent) > 0 {
-		g.log.Warn("this version does not have these parts yet: they are not started", "parts", absent)
-	}
 	known, err := g.tokens.List()
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hearth"
+	"hearth/api"
 	"hearth/edge/web"
 )
 
@@ -117,8 +118,14 @@ func (g *gateway) status() web.Status {
 	}
 }
 
+// metrics tells what the faces of the home add.
+func (g *gateway) metrics(m *api.Metrics) {
+	g.apple.metrics(m)
+	g.broker.metrics(m)
+}
+
 func (g *gateway) alarms() (all []string) {
-	for _, alarm := range []string{g.state.Damage(), g.clock.Warning()} {
+	for _, alarm := range []string{g.state.Damage(), g.clock.Warning(), g.broker.alarm()} {
 		if alarm != "" {
 			all = append(all, alarm)
 		}

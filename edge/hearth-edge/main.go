@@ -51,6 +51,7 @@ type call struct {
 	scope    string
 	insecure bool
 	zigbee   bool
+	reset    bool
 }
 
 func commands() []command {
@@ -74,6 +75,9 @@ func commands() []command {
 		}, addToken},
 		{"token list", "", "names, scopes and when they were made", true, nil, listTokens},
 		{"token remove", "", "whoever has it is refused from then on", true, name, removeToken},
+		{"homekit", "", "the code that adds the gateway to Apple's Home, and who is paired; works while the daemon runs", true, func(c *call) {
+			c.flags.BoolVar(&c.reset, "reset", false, "remove all pairings first, and make the bridges anew; the setup code stays")
+		}, showHomeKit},
 		{"zigbee dump", "DEVICE", "what a device definition needs: everything that the device can be asked; the daemon must run", true, func(c *call) {
 			c.flags.StringVar(&c.name, "driver", "", "the radio's `name`, where there are several")
 		}, dumpZigbee},

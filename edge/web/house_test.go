@@ -18,6 +18,7 @@ import (
 
 	"hearth"
 	"hearth/edge/home"
+	"hearth/edge/homekit"
 )
 
 // memory is a Store that forgets.
@@ -144,6 +145,11 @@ func newHouse(t *testing.T, change func(*Options)) *house {
 			})
 		},
 	}
+	apple, err := homekit.New(homekit.Options{Home: h.home, Store: &memory{}, Name: "Cabin", Listen: "127.0.0.1:0", PIN: "031-45-154", Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.HomeKit = apple
 	if change != nil {
 		change(&o)
 	}
@@ -152,6 +158,7 @@ func newHouse(t *testing.T, change func(*Options)) *house {
 	var running sync.WaitGroup
 	running.Go(func() { _ = h.home.Run(ctx) })
 	running.Go(func() { _ = h.web.Run(ctx) })
+	running.Go(func() { _ = apple.Run(ctx) })
 	h.Server = httptest.NewServer(h.web)
 	t.Cleanup(func() { cancel(); running.Wait(); h.Close() })
 	return h

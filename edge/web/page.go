@@ -30,5 +30,6 @@ func (w *Web) page(rw http.ResponseWriter, r *http.Request) {
 		"Version": w.o.Version,
 		"Control": scope.Allows(hearth.ScopeControl),
 		"Admin":   scope.Allows(hearth.ScopeAdmin),
+		"HomeKit": w.o.HomeKit != nil,
 	})
 }

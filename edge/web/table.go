@@ -11,7 +11,7 @@ import (
 func (w *Web) table() api.Table {
 	return api.Table{
 		Title: "Hearth gateway", Version: w.o.Version, Summary: "Devices, commands, history and live events of one home",
-		Routes: slices.Concat(w.deviceRoutes(), w.commandRoutes(), w.watchRoutes()),
+		Routes: slices.Concat(w.deviceRoutes(), w.commandRoutes(), w.watchRoutes(), w.homekitRoutes()),
 	}
 }
 

@@ -24,6 +24,7 @@ type Options struct {
 	Status        func() Status
 	Drivers       func() []DriverStatus
 	DriverHandler func(name string) http.Handler // what a driver adds of its own; nil if nothing
+	HomeKit       http.Handler                   // the Apple bridge's own; nil: there is none
 	Now           func() time.Time               // the gateway's clock, trusted or not; nil: the system's
 	Metrics       func(*api.Metrics)             // further samples
 
@@ -146,6 +147,7 @@ func (w *Web) routes() http.Handler {
 	mux.Handle("GET /api/v1/healthz", http.RedirectHandler("/healthz", http.StatusPermanentRedirect))
 	mux.Handle("GET /api/v1/metrics", http.RedirectHandler("/metrics", http.StatusPermanentRedirect))
 	mux.Handle("GET /api/openapi.json", http.RedirectHandler("/api/v1/openapi.json", http.StatusPermanentRedirect))
+	mux.Handle("GET /api/v1/homekit/{$}", http.RedirectHandler("/api/v1/homekit", http.StatusPermanentRedirect))
 	mux.Handle("GET /static/", api.Assets(pageFiles()))
 	mux.Handle("GET /problems/", api.Problems())
 	mux.Handle("GET /{$}", w.auth.Page(hearth.ScopeRead, http.HandlerFunc(w.page)))

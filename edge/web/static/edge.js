@@ -6,8 +6,9 @@ import { Devices } from "./devices.js";
 import { Chart } from "./chart.js";
 import { Machine, targetNames } from "./gateway.js";
 import { Radio } from "./radio.js";
+import { HomeKit } from "./homekit.js";
 
-const { home, version, control, admin } = document.body.dataset;
+const { home, version, control, admin, homekit } = document.body.dataset;
 const may = { control: control !== undefined, admin: admin !== undefined };
 const live = new Live("/api/v1");
 
@@ -46,6 +47,7 @@ function App() {
     <main><${Notices} status=${live.status}/>
       <${Devices} live=${live} control=${may.control} admin=${may.admin} open=${open} minute=${minute}/>
       ${may.control && live.status && live.status.drivers.filter((d) => d.type === "zigbee").map((d) => html`<${Radio} key=${d.name} live=${live} name=${d.name} admin=${may.admin}/>`)}
+      ${homekit !== undefined && html`<${HomeKit} live=${live} admin=${may.admin}/>`}
       <${Machine} live=${live} status=${live.status} version=${version}/></main>
     ${p && html`<${Chart} live=${live} device=${device} p=${p} close=${() => chart(null)}/>`}`;
 }

@@ -1,0 +1,89 @@
+package dialect
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+	"unicode/utf8"
+)
+
+// ReadJSON reads a payload that is one JSON value of at most MaxPayload bytes, 64 levels deep, in valid UTF-8, into into.
+func ReadJSON(payload []byte, into any) error {
+	if len(payload) > MaxPayload {
+		return fmt.Errorf("it has %d bytes, more than %d", len(payload), MaxPayload)
+	}
+	if !utf8.Valid(payload) {
+		return fmt.Errorf("it is no UTF-8")
+	}
+	if deeper(payload, maxDepth) {
+		return fmt.Errorf("it is nested deeper than %d levels", maxDepth)
+	}
+	return json.Unmarshal(payload, into)
+}
+
+const maxDepth = 64
+
+// deeper reports whether brackets outside of texts are nested that deep.
+func deeper(payload []byte, most int) bool {
+	depth, text := 0, false
+	for i := 0; i < len(payload); i++ {
+		switch c := payload[i]; {
+		case text && c == '\\':
+			i++
+		case c == '"':
+			text = !text
+		case text:
+		case c == '{' || c == '[':
+			if depth++; depth > most {
+				return true
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return false
+}
+
+// IsObject reports whether a payload looks like a JSON object.
+func IsObject(payload []byte) bool {
+	trimmed := bytes.TrimLeft(payload, " \t\r\n")
+	return len(trimmed) > 0 && trimmed[0] == '{'
+}
+
+// Plausible returns the time that a device gave to what it said, if it can be believed: beside a trusted clock, and
+// within a day of it, as of the past, or a minute, as of the future. Else it returns the zero time, which means now.
+func (e Env) Plausible(said time.Time) time.Time {
+	now, trusted := e.Now()
+	if said.IsZero() || !trusted || said.Before(now.Add(-24*time.Hour)) || said.After(now.Add(time.Minute)) {
+		return time.Time{}
+	}
+	return said
+}
+
+// Once says each thing to the log once: payloads come every second, and what is wrong with them stays. The zero Once is
+// ready.
+type Once struct {
+	mu   sync.Mutex
+	said map[string]bool
+}
+
+const maxSaid = 1000 // things; more of them go unsaid
+
+// Warn logs a warning unless one of that key was logged before.
+func (o *Once) Warn(log *slog.Logger, key, message string, args ...any) {
+	o.mu.Lock()
+	known := o.said[key] || len(o.said) >= maxSaid
+	if !known {
+		if o.said == nil {
+			o.said = map[string]bool{}
+		}
+		o.said[key] = true
+	}
+	o.mu.Unlock()
+	if !known {
+		log.Warn(message, args...)
+	}
+}

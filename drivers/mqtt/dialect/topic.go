@@ -1,0 +1,64 @@
+package dialect
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"hearth"
+)
+
+// CheckTopic says why nothing can be published to topic: one that holds a wildcard would be a filter.
+func CheckTopic(topic string) error {
+	if !sound(topic) || strings.ContainsAny(topic, "#+") {
+		return hearth.Errorf(hearth.CodeBadValue, "%q is no topic to publish to", Clip(topic, 80))
+	}
+	return nil
+}
+
+// CheckFilter says why filter cannot be subscribed to. One that names nothing, as # does, would bring everything that
+// anybody says, and is refused as well.
+func CheckFilter(filter string) error {
+	bad := !sound(filter)
+	named := false
+	levels := strings.Split(filter, "/")
+	for i, level := range levels {
+		switch {
+		case level == "#":
+			bad = bad || i < len(levels)-1
+		case level == "+":
+		case strings.ContainsAny(level, "#+"):
+			bad = true
+		default:
+			named = named || level != ""
+		}
+	}
+	if bad || !named {
+		return hearth.Errorf(hearth.CodeBadValue, "%q is no filter to subscribe to", Clip(filter, 80))
+	}
+	return nil
+}
+
+func sound(topic string) bool {
+	return topic != "" && len(topic) <= MaxTopic && topic[0] != '$' && utf8.ValidString(topic) && strings.IndexByte(topic, 0) < 0
+}
+
+// Match reports whether a message to topic is one that filter asks for (MQTT 3.1.1, section 4.7).
+func Match(filter, topic string) bool {
+	if topic != "" && topic[0] == '$' && (filter == "" || filter[0] != '$') {
+		return false
+	}
+	for {
+		level, rest, more := strings.Cut(filter, "/")
+		if level == "#" {
+			return true
+		}
+		said, others, longer := strings.Cut(topic, "/")
+		if level != "+" && level != said {
+			return false
+		}
+		if !more || !longer {
+			return more == longer || more && rest == "#"
+		}
+		filter, topic = rest, others
+	}
+}

@@ -1,0 +1,309 @@
+package hap
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/brutella/dnssd"
+	"github.com/miekg/dns"
+	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
+)
+
+// responder answers multicast DNS (RFC 6762) for one service. The records and the probing are brutella/dnssd's. Its
+// responder is not used: one of them serves the interfaces that were there when it was made, a change of the TXT record
+// races with its answers, and each one that ends leaves a thread behind that waits for netlink.
+type responder struct {
+	v4      *ipv4.PacketConn // either may be nil
+	v6      *ipv6.PacketConn
+	service atomic.Pointer[dnssd.Service]
+	readers sync.WaitGroup
+}
+
+const (
+	flush       = 1 << 15 // of a class: in a record, forget others; in a question, answer to me alone
+	legacyTTL   = 10
+	goodbyeTime = 100 * time.Millisecond
+)
+
+var (
+	group4 = &net.UDPAddr{IP: net.IPv4(224, 0, 0, 251), Port: 5353}
+	group6 = &net.UDPAddr{IP: net.ParseIP("ff02::fb"), Port: 5353}
+)
+
+// newResponder finds a name that nobody else on the network has, and announces it.
+func newResponder(ctx context.Context, a announcement) (*responder, error) {
+	service, err := dnssd.NewService(dnssd.Config{Name: a.name, Type: "_hap._tcp", Domain: "local", Host: hostName(a.id), Text: a.text, Port: a.port})
+	if err != nil {
+		return nil, err
+	}
+	if service, err = dnssd.ProbeService(ctx, service); err != nil {
+		return nil, err
+	}
+	r := &responder{}
+	r.service.Store(&service)
+	conn4, err4 := net.ListenUDP("udp4", group4)
+	if err4 == nil {
+		r.v4 = ipv4.NewPacketConn(conn4)
+		err4 = errors.Join(r.v4.SetControlMessage(ipv4.FlagInterface, true), r.v4.SetMulticastTTL(255), r.v4.SetTTL(255), r.v4.SetMulticastLoopback(true))
+		r.readers.Go(r.read4)
+	}
+	conn6, err6 := net.ListenUDP("udp6", group6)
+	if err6 == nil {
+		r.v6 = ipv6.NewPacketConn(conn6)
+		err6 = errors.Join(r.v6.SetControlMessage(ipv6.FlagInterface, true), r.v6.SetMulticastHopLimit(255), r.v6.SetHopLimit(255), r.v6.SetMulticastLoopback(true))
+		r.readers.Go(r.read6)
+	}
+	if err4 != nil && err6 != nil {
+		r.close()
+		return nil, errors.Join(err4, err6)
+	}
+	r.join()
+	r.announce()
+	return r, nil
+}
+
+// update takes another TXT record, or other interfaces, and announces.
+func (r *responder) update(a announcement) {
+	next := *r.service.Load()
+	next.Text = a.text
+	r.service.Store(&next)
+	r.join()
+	r.announce()
+}
+
+// join listens on every interface; where it does already, that is an error nobody needs.
+func (r *responder) join() {
+	for _, i := range dnssd.MulticastInterfaces() {
+		if r.v4 != nil {
+			r.v4.JoinGroup(i, group4)
+		}
+		if r.v6 != nil {
+			r.v6.JoinGroup(i, group6)
+		}
+	}
+}
+
+// stop says goodbye (RFC 6762, 10.1). A nil responder has nothing to say.
+func (r *responder) stop() {
+	if r == nil {
+		return
+	}
+	for range 2 {
+		r.all(func(i *net.Interface, s dnssd.Service) []dns.RR {
+			gone := dnssd.PTR(s)
+			gone.Hdr.Ttl = 0
+			return []dns.RR{gone}
+		})
+		time.Sleep(goodbyeTime)
+	}
+	r.close()
+}
+
+func (r *responder) close() {
+	if r.v4 != nil {
+		r.v4.Close()
+	}
+	if r.v6 != nil {
+		r.v6.Close()
+	}
+	r.readers.Wait()
+}
+
+func (r *responder) announce() {
+	if r == nil {
+		return
+	}
+	r.all(func(i *net.Interface, s dnssd.Service) []dns.RR {
+		return append([]dns.RR{dnssd.PTR(s)}, unique(append([]dns.RR{dnssd.SRV(s), dnssd.TXT(s)}, addresses(s, i)...)...)...)
+	})
+}
+
+// all sends records of each interface to it.
+func (r *responder) all(records func(*net.Interface, dnssd.Service) []dns.RR) {
+	service := *r.service.Load()
+	for _, i := range dnssd.MulticastInterfaces() {
+		m := new(dns.Msg)
+		m.Response, m.Authoritative = true, true
+		m.Answer = records(i, service)
+		r.send(m, i.Index, nil)
+	}
+}
+
+// addresses are the host's on one interface, and no others: they could not be reached from there.
+func addresses(s dnssd.Service, i *net.Interface) (records []dns.RR) {
+	for _, a := range dnssd.A(s, i) {
+		records = append(records, a)
+	}
+	for _, a := range dnssd.AAAA(s, i) {
+		records = append(records, a)
+	}
+	return records
+}
+
+// unique marks records that nobody else has.
+func unique(records ...dns.RR) []dns.RR {
+	for _, record := range records {
+		record.Header().Class |= flush
+	}
+	return records
+}
+
+// send writes a message to one interface, or to one address there.
+func (r *responder) send(m *dns.Msg, index int, to *net.UDPAddr) {
+	m.Compress = true
+	text, err := m.Pack()
+	if err != nil {
+		return
+	}
+	if r.v4 != nil && (to == nil || to.IP.To4() != nil) {
+		r.v4.SetWriteDeadline(time.Now().Add(time.Second))
+		r.v4.WriteTo(text, &ipv4.ControlMessage{IfIndex: index}, address(to, group4))
+	}
+	if r.v6 != nil && (to == nil || to.IP.To4() == nil) {
+		r.v6.SetWriteDeadline(time.Now().Add(time.Second))
+		r.v6.WriteTo(text, &ipv6.ControlMessage{IfIndex: index}, address(to, group6))
+	}
+}
+
+func address(to, group *net.UDPAddr) net.Addr {
+	if to == nil {
+		return group
+	}
+	return to
+}
+
+func (r *responder) read4() {
+	buffer := make([]byte, 9000) // RFC 6762, 17
+	for {
+		n, control, from, err := r.v4.ReadFrom(buffer)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err == nil && control != nil {
+			r.heard(buffer[:n], control.IfIndex, from)
+		}
+	}
+}
+
+func (r *responder) read6() {
+	buffer := make([]byte, 9000)
+	for {
+		n, control, from, err := r.v6.ReadFrom(buffer)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err == nil && control != nil {
+			r.heard(buffer[:n], control.IfIndex, from)
+		}
+	}
+}
+
+// heard answers a query.
+func (r *responder) heard(text []byte, index int, from net.Addr) {
+	query := new(dns.Msg)
+	who, ok := from.(*net.UDPAddr)
+	if !ok || query.Unpack(text) != nil || query.Response || query.Opcode != dns.OpcodeQuery || len(query.Question) == 0 {
+		return
+	}
+	i, err := net.InterfaceByIndex(index)
+	if err != nil {
+		return
+	}
+	answer, alone, shared := reply(query, *r.service.Load(), i)
+	if answer == nil {
+		return
+	}
+	if who.Port != group4.Port { // a plain resolver (6.7)
+		legacy(answer, query)
+		r.send(answer, index, who)
+		return
+	}
+	if !alone {
+		who = nil
+	}
+	if shared && who == nil { // others may answer, too (6)
+		delay := 20*time.Millisecond + rand.N(100*time.Millisecond)
+		time.AfterFunc(delay, func() { r.send(answer, index, nil) })
+		return
+	}
+	r.send(answer, index, who)
+}
+
+// reply is the answer to a query; nil: there is none. alone: only the one who asks wants it. shared: others may have an
+// answer, too.
+func reply(query *dns.Msg, s dnssd.Service, i *net.Interface) (m *dns.Msg, alone, shared bool) {
+	m = new(dns.Msg)
+	m.Response, m.Authoritative = true, true
+	alone = true
+	for _, q := range query.Question {
+		wants := func(kind uint16) bool { return q.Qtype == kind || q.Qtype == dns.TypeANY }
+		before := len(m.Answer)
+		switch {
+		case sameName(q.Name, s.ServiceName()) && wants(dns.TypePTR):
+			if known(query, dnssd.PTR(s)) {
+				continue
+			}
+			shared = true
+			m.Answer = append(m.Answer, dnssd.PTR(s))
+			m.Extra = append(m.Extra, unique(append([]dns.RR{dnssd.SRV(s), dnssd.TXT(s)}, addresses(s, i)...)...)...)
+		case sameName(q.Name, s.ServicesMetaQueryName()) && wants(dns.TypePTR):
+			shared = true
+			m.Answer = append(m.Answer, dnssd.DNSSDServicesPTR(s))
+		case sameName(q.Name, s.EscapedServiceInstanceName()):
+			if wants(dns.TypeSRV) {
+				m.Answer = append(m.Answer, unique(dnssd.SRV(s))...)
+				m.Extra = append(m.Extra, unique(addresses(s, i)...)...)
+			}
+			if wants(dns.TypeTXT) {
+				m.Answer = append(m.Answer, unique(dnssd.TXT(s))...)
+			}
+		case sameName(q.Name, s.Hostname()):
+			for _, a := range unique(addresses(s, i)...) {
+				if wants(a.Header().Rrtype) {
+					m.Answer = append(m.Answer, a)
+				}
+			}
+		}
+		if len(m.Answer) > before && q.Qclass&flush == 0 {
+			alone = false
+		}
+	}
+	if len(m.Answer) == 0 {
+		return nil, false, false
+	}
+	return m, alone, shared
+}
+
+// known tells an answer that the one who asks has already (7.1).
+func known(query *dns.Msg, ptr *dns.PTR) bool {
+	for _, record := range query.Answer {
+		if has, ok := record.(*dns.PTR); ok && sameName(has.Hdr.Name, ptr.Hdr.Name) && sameName(has.Ptr, ptr.Ptr) && has.Hdr.Ttl > ptr.Hdr.Ttl/2 {
+			return true
+		}
+	}
+	return false
+}
+
+// sameName compares names as they are on the wire: letters of all kinds are escaped differently by those who write them.
+func sameName(a, b string) bool {
+	var x, y [256]byte
+	n, err1 := dns.PackDomainName(dns.Fqdn(a), x[:], 0, nil, false)
+	k, err2 := dns.PackDomainName(dns.Fqdn(b), y[:], 0, nil, false)
+	return err1 == nil && err2 == nil && bytes.EqualFold(x[:n], y[:k])
+}
+
+// legacy makes an answer one of plain DNS.
+func legacy(answer, query *dns.Msg) {
+	answer.Id, answer.Question = query.Id, query.Question
+	for _, record := range append(answer.Answer[:len(answer.Answer):len(answer.Answer)], answer.Extra...) {
+		record.Header().Class &^= flush
+		record.Header().Ttl = min(record.Header().Ttl, legacyTTL)
+	}
+}
