@@ -206,6 +206,19 @@ func (f *fleet) handler(name string) http.Handler {
 	return nil
 }
 
+// alarmTime is how long a driver may be away before a person is told: what heals itself has done so by then.
+const alarmTime = 30 * time.Second
+
+// alarms says which drivers have been away for longer than it takes them to come back by themselves.
+func (f *fleet) alarms() (all []string) {
+	for _, d := range f.list() {
+		if since, away := f.home.Away(d.Name); away && since >= alarmTime && d.State != supervise.Stopped {
+			all = append(all, fmt.Sprintf("driver %s: %s", d.Name, cmp.Or(d.Error, "no connection yet")))
+		}
+	}
+	return all
+}
+
 // list returns how each driver is, by name. Times are those of the gateway's clock.
 func (f *fleet) list() []web.DriverStatus {
 	var all []web.DriverStatus
@@ -214,7 +227,7 @@ func (f *fleet) list() []web.DriverStatus {
 		u.mu.Lock()
 		s := u.status
 		u.mu.Unlock()
-		if s.State == supervise.Running && !f.home.There(name) {
+		if _, away := f.home.Away(name); away && s.State == supervise.Running {
 			s.State = supervise.Waiting // for its connection
 		}
 		since := hearth.Time{Time: now.Add(-time.Since(s.Since))}

@@ -5,12 +5,17 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"hearth"
+	"hearth/edge/home"
+	"hearth/edge/state"
+	"hearth/edge/supervise"
 )
 
 // A rogue is a driver that misbehaves as it is told.
@@ -124,4 +129,42 @@ func TestCorePartFails(t *testing.T) {
 			t.Errorf("%s does not stop", name)
 		}
 	}
+}
+
+// A driver that is away is no alarm until it has had the time to come back by itself.
+func TestDriverAlarm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		quiet := slog.New(slog.DiscardHandler)
+		db, err := state.Open(filepath.Join(t.TempDir(), stateFile), quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		h, err := home.Open(home.Options{
+			Devices: db.Bucket("devices"), Values: db.Bucket("values"), Commands: db.Bucket("commands"),
+			Now: func() (time.Time, bool) { return time.Now(), true }, Log: quiet,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		u := &unit{name: "radio", config: DriverConfig{Type: "rogue"}, status: supervise.Status{State: supervise.Waiting, Error: "the stick is not there"}}
+		f := &fleet{home: h, now: time.Now, units: map[string]*unit{"radio": u}}
+		face := h.Attach("radio", "rogue", func(context.Context, hearth.Command) error { return nil })
+		alarm := func(when, want string) {
+			t.Helper()
+			if got := strings.Join(f.alarms(), "; "); got != want {
+				t.Errorf("%s: %q, want %q", when, got, want)
+			}
+		}
+		time.Sleep(alarmTime - time.Second)
+		alarm("away for a moment", "")
+		time.Sleep(time.Second)
+		alarm("away for long", "driver radio: the stick is not there")
+		h.Running("radio", true)
+		alarm("trying", "driver radio: the stick is not there")
+		face.Announce(hearth.Device{ID: "radio:1"})
+		alarm("there", "")
+		h.Running("radio", false)
+		alarm("away again", "")
+	})
 }

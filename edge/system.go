@@ -130,7 +130,7 @@ func (g *gateway) alarms() (all []string) {
 			all = append(all, alarm)
 		}
 	}
-	return all
+	return append(all, g.fleet.alarms()...)
 }
 
 // perDay is the pace so far. The start, which writes more than usual, counts as ten minutes at the least.

@@ -74,11 +74,15 @@ func (h *Home) Running(name string, running bool) {
 	})
 }
 
-// There reports whether a driver's connection stands.
-func (h *Home) There(name string) bool {
+// Away returns for how long a driver's connection has not stood, and false while it does.
+func (h *Home) Away(name string) (since time.Duration, away bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.driver(name).there
+	d := h.driver(name)
+	if d.there {
+		return 0, false
+	}
+	return time.Since(d.gone), true
 }
 
 // arrive takes a driver that runs for one that is there; h.mu is held.

@@ -78,7 +78,7 @@ func (w *Web) removeDevice(rw http.ResponseWriter, r *http.Request) error {
 // leave reports whether the device was told to leave.
 func (w *Web) leave(ctx context.Context, id hearth.ID) (told bool, err error) {
 	device, ok := w.o.Home.Device(id)
-	if !ok || device.Property("remove") == nil || !w.o.Home.There(id.Driver()) {
+	if _, away := w.o.Home.Away(id.Driver()); !ok || away || device.Property("remove") == nil {
 		return false, nil
 	}
 	record, err := w.o.Home.Do(hearth.Command{Device: id, Set: map[string]hearth.Value{"remove": hearth.BoolOf(true)}, By: api.TokenOf(ctx).Name})

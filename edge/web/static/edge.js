@@ -24,6 +24,7 @@ function Notices({ status }) {
     for (const t of status.targets) {
       if (t.state === "refused") notices.push(html`<p class="notice bad"><strong>${targetNames[t.name] || t.name}</strong> refuses: ${t.error}</p>`);
     }
+    for (const alarm of status.alarms || []) if (!alarm.startsWith("driver ")) notices.push(html`<p class="notice bad">${alarm}</p>`); // drivers: above
     if (status.buffer.damaged) notices.push(html`<p class="notice bad">The disk gave back something else than was written. Damaged parts of the buffer were set aside; the readings lost are shown as gaps.</p>`);
   }
   return notices.length ? html`<div class="notices">${notices}</div>` : null;
