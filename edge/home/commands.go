@@ -95,28 +95,39 @@ func (h *Home) Do(cmd hearth.Command) (hearth.Record, error) {
 	return rec, nil
 }
 
-// accept stores e, sets it going and returns its record as it is before that. Where nothing is in front of it, it is
-// stored as accepted and sent in one write: each write waits for the disk, and so does whoever pressed the button.
-func (h *Home) accept(e *entry) (hearth.Record, error) {
-	l, free := h.occupy(e)
-	steps := []hearth.State{hearth.Accepted, hearth.Sent}
-	if !free {
-		steps = steps[:1]
+// accept stores e, sets it going and returns its record as it is before that.
+func (h *Home) accept(e *entry) (rec hearth.Record, err error) {
+	if l, free := h.occupy(e); free {
+		return h.acceptAtOnce(e, l)
 	}
-	if err := h.advance(e, false, nil, steps...); err != nil {
+	if err := h.advance(e, false, nil, hearth.Accepted); err != nil {
 		h.drop(e)
-		if free {
-			go h.work(e.rec.Device, l, nil)
-		}
-		return hearth.Record{}, err
+		return rec, err
 	}
-	rec := e.rec // nobody else changes it yet
-	if free {
-		go h.work(e.rec.Device, l, e)
-	} else {
-		h.start(e)
-	}
+	rec = e.rec // nobody else changes it yet
+	h.start(e)
 	return rec, nil
+}
+
+// acceptAtOnce is for a command that nothing is in front of: it is stored as accepted and sent in one write, by the
+// goroutine that then goes on to the driver. Each write waits for the disk, each change of goroutines for a processor,
+// and so does whoever pressed the button.
+func (h *Home) acceptAtOnce(e *entry, l *line) (rec hearth.Record, err error) {
+	stored := make(chan error, 1)
+	go func() {
+		err := h.advance(e, false, nil, hearth.Accepted, hearth.Sent)
+		if err != nil {
+			h.drop(e)
+		}
+		rec = e.rec
+		stored <- err
+		if err == nil {
+			h.carryOut(e)
+		}
+		h.work(e.rec.Device, l)
+	}()
+	err = <-stored
+	return rec, err
 }
 
 // dates completes cmd and returns how long it may take from now.
@@ -261,15 +272,12 @@ func (h *Home) serve(id hearth.ID) {
 	}
 	l.busy = true
 	h.settled.Add(1)
-	go h.work(id, l, nil)
+	go h.work(id, l)
 }
 
-// work carries out e, if there is one, and then what waits for the device.
-func (h *Home) work(id hearth.ID, l *line, e *entry) {
+// work carries out what waits for the device.
+func (h *Home) work(id hearth.ID, l *line) {
 	defer h.settled.Done()
-	if e != nil {
-		h.carryOut(e)
-	}
 	for e := h.first(id, l); e != nil; e = h.first(id, l) {
 		h.carryOut(e)
 	}
