@@ -64,7 +64,7 @@ var alsoInTests = map[string][]string{
 	"drivers/zigbee/*": {"drivers/zigbee/*"},
 	"drivers/mqtt/*":   {"drivers/mqtt/*"},
 	"edge":             {"settings"},
-	"edge/*":           {"edge/*", "drivers/sim", "settings", "api/browsertest"},
+	"edge/*":           {"edge/*", "drivers/sim", "drivers/drivertest", "settings", "api/browsertest"},
 	"cloud/*":          {"cloud/*", "api/browsertest"},
 	"configs":          {"edge", "cloud", "settings"},
 }

@@ -141,7 +141,9 @@ func (b *bridged) breakBroker(device hearth.ID) {
 		b.t.Fatal(err)
 	}
 	eventually(b.t, "the device is out of reach", func() bool { d, _ := b.device(device); return !d.Reachable })
-	var status struct{ Drivers []struct{ Name, State, Error string } }
+	var status struct {
+		Drivers []struct{ Name, State, Error string }
+	}
 	b.face.call(b.t, "GET", "/api/v1/status", nil, &status)
 	if len(status.Drivers) != 1 || status.Drivers[0].State != "waiting" || !strings.Contains(status.Drivers[0].Error, "broker") {
 		b.t.Errorf("the status says %+v", status.Drivers)

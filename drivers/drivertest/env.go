@@ -58,6 +58,28 @@ type Store struct {
 	mu     sync.Mutex
 	values map[string][]byte
 	puts   int
+	fail   error
+}
+
+// Fail has every Put from now on return err, nil to end that.
+func (s *Store) Fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail = err
+}
+
+// Clone returns another Store with the same entries.
+func (s *Store) Clone() *Store {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &Store{values: maps.Clone(s.values)}
+}
+
+// Len returns how many entries there are.
+func (s *Store) Len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.values)
 }
 
 // Get implements hearth.Store.
@@ -71,6 +93,9 @@ func (s *Store) Get(key string) ([]byte, error) {
 func (s *Store) Put(key string, value []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.fail != nil {
+		return s.fail
+	}
 	s.puts++
 	s.values[key] = append([]byte{}, value...)
 	return nil

@@ -3,13 +3,13 @@ package home
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"hearth"
+	"hearth/drivers/drivertest"
 )
 
 func states(r hearth.Record) []hearth.State {
@@ -76,7 +76,7 @@ func TestLivesOfACommand(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := start(t, &disk{})
+				r := start(t, newDisk())
 				defer r.stop()
 				r.driver.Announce(lampDevice())
 				if tt.before != nil {
@@ -110,7 +110,7 @@ func codeOf(err *hearth.Error) string {
 
 func TestRefusedAtTheDoor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := start(t, &disk{})
+		r := start(t, newDisk())
 		defer r.stop()
 		r.driver.Announce(lampDevice())
 		for _, tt := range []struct {
@@ -138,7 +138,7 @@ func TestRefusedAtTheDoor(t *testing.T) {
 
 func TestSameIDIsTheSameCommand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &disk{}
+		d := newDisk()
 		r := start(t, d)
 		r.driver.Announce(lampDevice())
 		cmd := hearth.Command{ID: "c1", Device: lamp, Set: map[string]hearth.Value{"identify": hearth.BoolOf(true)}}
@@ -172,7 +172,7 @@ func TestSameIDIsTheSameCommand(t *testing.T) {
 
 func TestNewerCommandSupersedesAWaitingOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := start(t, &disk{})
+		r := start(t, newDisk())
 		defer r.stop()
 		r.driver.Announce(lampDevice())
 		free := make(chan struct{})
@@ -210,7 +210,7 @@ func TestNewerCommandSupersedesAWaitingOne(t *testing.T) {
 
 func TestWaitingCommandExpiresOnTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := start(t, &disk{})
+		r := start(t, newDisk())
 		defer r.stop()
 		r.driver.Announce(lampDevice())
 		r.do = func(ctx context.Context, _ hearth.Command) error { <-ctx.Done(); return ctx.Err() }
@@ -242,7 +242,7 @@ func TestWaitingCommandExpiresOnTime(t *testing.T) {
 
 func TestCommandsAcrossACrash(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &disk{}
+		d := newDisk()
 		r := start(t, d)
 		r.driver.Announce(lampDevice())
 		hang := make(chan struct{})
@@ -262,7 +262,7 @@ func TestCommandsAcrossACrash(t *testing.T) {
 			}
 		}
 		r.saveDevices()
-		crashed := &disk{devices: memory{data: maps.Clone(d.devices.data)}, commands: memory{data: maps.Clone(d.commands.data)}}
+		crashed := &disk{d.devices.Clone(), drivertest.NewStore(), d.commands.Clone()}
 		close(hang)
 		synctest.Wait()
 		r.stop()
@@ -283,7 +283,7 @@ func TestCommandsAcrossACrash(t *testing.T) {
 
 func TestDiskThatRefusesACommand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &disk{}
+		d := newDisk()
 		r := start(t, d)
 		defer r.stop()
 		r.driver.Announce(lampDevice())
@@ -295,7 +295,7 @@ func TestDiskThatRefusesACommand(t *testing.T) {
 			}
 			synctest.Wait()
 		}
-		d.commands.fail = errors.New("no space left on device")
+		d.commands.Fail(errors.New("no space left on device"))
 		if _, err := r.Do(hearth.Command{Device: lamp, Set: map[string]hearth.Value{"identify": hearth.BoolOf(true)}}); err == nil {
 			t.Error("a command that is not on disk was accepted")
 		}
@@ -305,7 +305,7 @@ func TestDiskThatRefusesACommand(t *testing.T) {
 		if _, known := r.Command("x"); known || len(r.sent) != 1 {
 			t.Error("something is left of it")
 		}
-		d.commands.fail = nil
+		d.commands.Fail(nil)
 		close(free)
 		if got := r.final(t, "waits"); got.State != hearth.Applied {
 			t.Errorf("what it would have superseded is %s", got.State)
@@ -315,7 +315,7 @@ func TestDiskThatRefusesACommand(t *testing.T) {
 
 func TestOldRecordsGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &disk{}
+		d := newDisk()
 		r := start(t, d)
 		defer r.stop()
 		r.driver.Announce(lampDevice())
@@ -327,7 +327,7 @@ func TestOldRecordsGo(t *testing.T) {
 			r.final(t, rec.ID)
 		}
 		synctest.Wait()
-		if n, m := len(r.Commands("", "")), len(d.commands.data); n != maxRecords || m != maxRecords {
+		if n, m := len(r.Commands("", "")), d.commands.Len(); n != maxRecords || m != maxRecords {
 			t.Errorf("%d records, %d on disk", n, m)
 		}
 	})

@@ -47,7 +47,7 @@ func TestCommandWaitsForItsDriver(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := start(t, &disk{})
+				r := start(t, newDisk())
 				defer r.stop()
 				r.driver.Announce(lampDevice())
 				r.report("on", hearth.BoolOf(true))
@@ -70,7 +70,7 @@ func TestCommandWaitsForItsDriver(t *testing.T) {
 // Whoever presses a button beside a driver that has long been gone is told at once.
 func TestDriverLongGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := start(t, &disk{})
+		r := start(t, newDisk())
 		defer r.stop()
 		r.driver.Announce(lampDevice())
 		r.Running("toy", false)
@@ -89,7 +89,7 @@ func TestDriverLongGone(t *testing.T) {
 // A command that nothing is before is written once until the driver has it: each write waits for the disk.
 func TestOneWriteBeforeTheDriver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &disk{}
+		d := newDisk()
 		r := start(t, d)
 		defer r.stop()
 		r.driver.Announce(lampDevice())
@@ -102,8 +102,8 @@ func TestOneWriteBeforeTheDriver(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-begun
-		if d.commands.puts != 1 || !slices.Equal(states(rec), []hearth.State{hearth.Accepted, hearth.Sent}) {
-			t.Errorf("%d writes, states %v", d.commands.puts, states(rec))
+		if d.commands.Puts() != 1 || !slices.Equal(states(rec), []hearth.State{hearth.Accepted, hearth.Sent}) {
+			t.Errorf("%d writes, states %v", d.commands.Puts(), states(rec))
 		}
 		close(goOn)
 		r.final(t, rec.ID)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -12,53 +11,8 @@ import (
 	"time"
 
 	"hearth"
+	"hearth/drivers/drivertest"
 )
-
-// memory is a Store that outlives the homes opened on it, as a disk does.
-type memory struct {
-	mu   sync.Mutex
-	data map[string][]byte
-	puts int
-	fail error
-}
-
-func (m *memory) Get(key string) ([]byte, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.data[key], nil
-}
-
-func (m *memory) Put(key string, value []byte) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.fail != nil {
-		return m.fail
-	}
-	m.puts++
-	if m.data == nil {
-		m.data = map[string][]byte{}
-	}
-	m.data[key] = value
-	return nil
-}
-
-func (m *memory) Delete(key string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.data, key)
-	return nil
-}
-
-func (m *memory) Each(fn func(string, []byte) error) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, key := range slices.Sorted(maps.Keys(m.data)) {
-		if err := fn(key, m.data[key]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 type sink struct {
 	mu     sync.Mutex
@@ -80,7 +34,11 @@ func (s *sink) Urgent() {
 }
 
 // disk is what a gateway keeps over a restart.
-type disk struct{ devices, values, commands memory }
+type disk struct{ devices, values, commands *drivertest.Store }
+
+func newDisk() *disk {
+	return &disk{drivertest.NewStore(), drivertest.NewStore(), drivertest.NewStore()}
+}
 
 // rig is one run of a home with one driver, toy, whose lamp does as do says.
 type rig struct {
@@ -110,7 +68,7 @@ func start(t *testing.T, d *disk) *rig {
 	t.Helper()
 	r := &rig{sink: &sink{}, trusted: true}
 	h, err := Open(Options{
-		Devices: &d.devices, Values: &d.values, Commands: &d.commands, Sink: r.sink, Log: slog.New(slog.DiscardHandler),
+		Devices: d.devices, Values: d.values, Commands: d.commands, Sink: r.sink, Log: slog.New(slog.DiscardHandler),
 		Now: func() (time.Time, bool) { return time.Now(), r.trusted },
 	})
 	if err != nil {
@@ -155,7 +113,7 @@ func (r *rig) final(t *testing.T, id string) hearth.Record {
 
 func TestReadings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &disk{}
+		d := newDisk()
 		r := start(t, d)
 		sub := r.Subscribe(100)
 		defer sub.Close()
@@ -215,7 +173,7 @@ func TestReadings(t *testing.T) {
 
 func TestUntrustedClockMarksReadings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := start(t, &disk{})
+		r := start(t, newDisk())
 		defer r.stop()
 		r.driver.Announce(lampDevice())
 		r.trusted = false
@@ -231,7 +189,7 @@ func TestUntrustedClockMarksReadings(t *testing.T) {
 
 func TestSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := start(t, &disk{})
+		r := start(t, newDisk())
 		defer r.stop()
 		r.driver.Announce(lampDevice())
 		for range 20 {
@@ -259,7 +217,7 @@ func TestSilence(t *testing.T) {
 
 func TestSlowReaderLosesOnlyItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := start(t, &disk{})
+		r := start(t, newDisk())
 		defer r.stop()
 		r.driver.Announce(lampDevice())
 		slow, quick := r.Subscribe(2), r.Subscribe(10)
@@ -276,7 +234,7 @@ func TestSlowReaderLosesOnlyItsOwn(t *testing.T) {
 
 func TestViewHasTheInterfacesShape(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := start(t, &disk{})
+		r := start(t, newDisk())
 		defer r.stop()
 		r.driver.Announce(lampDevice())
 		r.report("on", hearth.BoolOf(false))

@@ -159,7 +159,11 @@ func TestLastWill(t *testing.T) {
 	r.start(r.on(m))
 	ears := r.dial("ears", "", gatewayTopic)
 	ears.wants(gatewayTopic, "online")
-	thief, id := paho.NewClientOptions().AddBroker("tcp://"+m.address), r.store.data[idKey]
+	id, err := r.store.Get(idKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	thief := paho.NewClientOptions().AddBroker("tcp://" + m.address)
 	c := newClient(thief.SetClientID(string(id)).SetAutoReconnect(false)) // takes the connection over
 	c.Connect().Wait()
 	defer c.Disconnect(0)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"maps"
 	"net"
 	"slices"
 	"sync"
@@ -14,48 +13,9 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 
 	"hearth"
+	"hearth/drivers/drivertest"
 	"hearth/edge/home"
 )
-
-// memory is a Store that outlives what is opened on it, as a disk does.
-type memory struct {
-	mu   sync.Mutex
-	data map[string][]byte
-}
-
-func (m *memory) Get(key string) ([]byte, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.data[key], nil
-}
-
-func (m *memory) Put(key string, value []byte) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.data == nil {
-		m.data = map[string][]byte{}
-	}
-	m.data[key] = value
-	return nil
-}
-
-func (m *memory) Delete(key string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.data, key)
-	return nil
-}
-
-func (m *memory) Each(fn func(string, []byte) error) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, key := range slices.Sorted(maps.Keys(m.data)) {
-		if err := fn(key, m.data[key]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 type nowhere struct{}
 
@@ -67,7 +27,7 @@ type rig struct {
 	t      testing.TB
 	home   *home.Home
 	driver hearth.Home
-	store  *memory
+	store  *drivertest.Store
 	face   *Face
 	addr   string
 
@@ -90,10 +50,10 @@ func find(secret string) (hearth.Token, bool) {
 
 func newRig(t testing.TB) *rig {
 	t.Helper()
-	r := &rig{t: t, store: &memory{}, stop: func() error { return nil }}
+	r := &rig{t: t, store: drivertest.NewStore(), stop: func() error { return nil }}
 	var err error
 	r.home, err = home.Open(home.Options{
-		Devices: &memory{}, Values: &memory{}, Commands: &memory{}, Sink: nowhere{}, Log: slog.New(slog.DiscardHandler),
+		Devices: drivertest.NewStore(), Values: drivertest.NewStore(), Commands: drivertest.NewStore(), Sink: nowhere{}, Log: slog.New(slog.DiscardHandler),
 		Now: func() (time.Time, bool) { return time.Now(), true },
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"hearth"
+	"hearth/drivers/drivertest"
 )
 
 func FuzzCommand(f *testing.F) {
@@ -23,7 +24,7 @@ func FuzzCommand(f *testing.F) {
 }
 
 func TestTheOutboxIsBounded(t *testing.T) {
-	store := newMemStore()
+	store := drivertest.NewStore()
 	box, err := openOutbox(store)
 	if err != nil {
 		t.Fatal(err)
@@ -36,8 +37,8 @@ func TestTheOutboxIsBounded(t *testing.T) {
 			}
 		}
 	}
-	if store.len() != maxHeld || len(box.queue) != maxQueued {
-		t.Errorf("%d kept, %d queued", store.len(), len(box.queue))
+	if store.Len() != maxHeld || len(box.queue) != maxQueued {
+		t.Errorf("%d kept, %d queued", store.Len(), len(box.queue))
 	}
 	if a, _ := box.take(); !a.Result.Final || a.Result.ID != "c0050" {
 		t.Errorf("the first to be said is %+v", a)
@@ -58,13 +59,13 @@ func TestTheOutboxIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if store.len() != 0 {
-		t.Errorf("%d kept after everything has arrived", store.len())
+	if store.Len() != 0 {
+		t.Errorf("%d kept after everything has arrived", store.Len())
 	}
 }
 
 func TestAnswersGivenWhileTheListWasFetchedAreKept(t *testing.T) {
-	box, err := openOutbox(newMemStore())
+	box, err := openOutbox(drivertest.NewStore())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +89,7 @@ func FuzzOutbox(f *testing.F) {
 	f.Add("c1", good)
 	f.Add("c1", []byte("{"))
 	f.Fuzz(func(t *testing.T, key string, data []byte) {
-		store := newMemStore()
+		store := drivertest.NewStore()
 		if err := store.Put(key, data); err != nil {
 			t.Fatal(err)
 		}
@@ -96,8 +97,8 @@ func FuzzOutbox(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(box.held) != store.len() {
-			t.Errorf("%d held, %d stored", len(box.held), store.len())
+		if len(box.held) != store.Len() {
+			t.Errorf("%d held, %d stored", len(box.held), store.Len())
 		}
 	})
 }

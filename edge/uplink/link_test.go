@@ -75,7 +75,7 @@ func TestACommandIsCarriedOutAndAnswered(t *testing.T) {
 		if len(last.History) != 4 || last.History[0].Time.IsZero() {
 			t.Errorf("history %+v", last.History)
 		}
-		within(t, time.Minute, "nothing is kept for it", func() bool { return w.store.len() == 0 })
+		within(t, time.Minute, "nothing is kept for it", func() bool { return w.store.Len() == 0 })
 		if record, _ := w.home.Command("c1"); record.By != "ann@example" {
 			t.Errorf("given by %q", record.By)
 		}
@@ -237,7 +237,7 @@ func TestAResultThatCouldNotBeDeliveredIsRepeated(t *testing.T) {
 		within(t, time.Minute, "sent", func() bool { return slices.Contains(w.broker.states("c1"), hearth.Sent) })
 		w.net.set(true)
 		close(release)
-		within(t, time.Minute, "the result is kept", func() bool { return w.store.len() == 1 })
+		within(t, time.Minute, "the result is kept", func() bool { return w.store.Len() == 1 })
 		w.stop() // also across a restart
 		w.net.set(false)
 		w.begin()
@@ -245,7 +245,7 @@ func TestAResultThatCouldNotBeDeliveredIsRepeated(t *testing.T) {
 		if states := w.broker.states("c1"); states[len(states)-1] != hearth.Confirmed {
 			t.Errorf("states %v", states)
 		}
-		within(t, time.Minute, "nothing is kept for it", func() bool { return w.store.len() == 0 })
+		within(t, time.Minute, "nothing is kept for it", func() bool { return w.store.Len() == 0 })
 	})
 }
 
@@ -259,7 +259,7 @@ func TestAnAnswerNobodyWaitsForIsForgotten(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.begin()
-		within(t, time.Minute, "it is forgotten", func() bool { return w.store.len() == 0 })
+		within(t, time.Minute, "it is forgotten", func() bool { return w.store.Len() == 0 })
 	})
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"maps"
 	"net"
 	"slices"
 	"sync"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"hearth"
+	"hearth/drivers/drivertest"
 	"hearth/edge/buffer"
 	"hearth/edge/home"
 )
@@ -144,58 +144,12 @@ type memAddr string
 func (memAddr) Network() string  { return "memory" }
 func (a memAddr) String() string { return string(a) }
 
-// memStore is a hearth.Store in memory.
-type memStore struct {
-	mu sync.Mutex
-	m  map[string][]byte
-}
-
-func newMemStore() *memStore { return &memStore{m: map[string][]byte{}} }
-
-func (s *memStore) Get(key string) ([]byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.m[key], nil
-}
-
-func (s *memStore) Put(key string, value []byte) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.m[key] = slices.Clone(value)
-	return nil
-}
-
-func (s *memStore) Delete(key string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.m, key)
-	return nil
-}
-
-func (s *memStore) Each(each func(key string, value []byte) error) error {
-	s.mu.Lock()
-	m := maps.Clone(s.m)
-	s.mu.Unlock()
-	for _, key := range slices.Sorted(maps.Keys(m)) {
-		if err := each(key, m[key]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *memStore) len() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.m)
-}
-
 // gateway is the parts around an uplink, real ones.
 type gateway struct {
 	t      testing.TB
 	buffer *buffer.Buffer
 	home   *home.Home
-	store  *memStore
+	store  *drivertest.Store
 	driver hearth.Home
 	do     func(context.Context, hearth.Command) error
 	log    *slog.Logger
@@ -222,7 +176,7 @@ func newGateway(t testing.TB, n *memNet, targets ...string) *gateway {
 
 func newGatewayWithCap(t testing.TB, n *memNet, limit int64, targets ...string) *gateway {
 	g := &gateway{
-		t: t, store: newMemStore(), net: n, trusted: true,
+		t: t, store: drivertest.NewStore(), net: n, trusted: true,
 		log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	if testing.Verbose() {
@@ -236,7 +190,7 @@ func newGatewayWithCap(t testing.TB, n *memNet, limit int64, targets ...string) 
 		t.Fatal(err)
 	}
 	g.home, err = home.Open(home.Options{
-		Devices: newMemStore(), Values: newMemStore(), Commands: newMemStore(), Now: g.now, Sink: g.buffer, Log: g.log,
+		Devices: drivertest.NewStore(), Values: drivertest.NewStore(), Commands: drivertest.NewStore(), Now: g.now, Sink: g.buffer, Log: g.log,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -6,60 +6,19 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
-	"maps"
 	"math"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"hearth"
+	"hearth/drivers/drivertest"
 	"hearth/edge/home"
 	"hearth/edge/homekit"
 )
-
-// memory is a Store that forgets.
-type memory struct {
-	mu   sync.Mutex
-	data map[string][]byte
-}
-
-func (m *memory) Get(key string) ([]byte, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.data[key], nil
-}
-
-func (m *memory) Put(key string, value []byte) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.data == nil {
-		m.data = map[string][]byte{}
-	}
-	m.data[key] = value
-	return nil
-}
-
-func (m *memory) Delete(key string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.data, key)
-	return nil
-}
-
-func (m *memory) Each(fn func(string, []byte) error) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, key := range slices.Sorted(maps.Keys(m.data)) {
-		if err := fn(key, m.data[key]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // sink keeps the readings and answers histories from them.
 type sink struct {
@@ -126,7 +85,7 @@ func newHouse(t *testing.T, change func(*Options)) *house {
 	log := slog.New(slog.NewTextHandler(&lockedWriter{w: io.MultiWriter(h.log, t.Output())}, nil))
 	var err error
 	h.home, err = home.Open(home.Options{
-		Devices: &memory{}, Values: &memory{}, Commands: &memory{}, Sink: h.sink, Log: log,
+		Devices: drivertest.NewStore(), Values: drivertest.NewStore(), Commands: drivertest.NewStore(), Sink: h.sink, Log: log,
 		Now: func() (time.Time, bool) { return time.Now(), true },
 	})
 	if err != nil {
@@ -145,7 +104,7 @@ func newHouse(t *testing.T, change func(*Options)) *house {
 			})
 		},
 	}
-	apple, err := homekit.New(homekit.Options{Home: h.home, Store: &memory{}, Name: "Cabin", Listen: "127.0.0.1:0", PIN: "031-45-154", Log: log})
+	apple, err := homekit.New(homekit.Options{Home: h.home, Store: drivertest.NewStore(), Name: "Cabin", Listen: "127.0.0.1:0", PIN: "031-45-154", Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
