@@ -8,6 +8,8 @@ import (
 	"hearth/drivers/mqtt/dialect"
 	"hearth/drivers/mqtt/homeassistant"
 	"hearth/drivers/mqtt/mapped"
+	"hearth/drivers/mqtt/shelly"
+	"hearth/drivers/mqtt/tasmota"
 	"hearth/drivers/mqtt/zigbee2mqtt"
 )
 
@@ -29,6 +31,12 @@ func builders() []builder {
 				cfg.Ignore = append(cfg.Ignore, "Zigbee2MQTT") // else each of its devices would be there twice
 			}
 			return homeassistant.New(env, cfg)
+		}},
+		{"tasmota", func(env dialect.Env, _ Config, _ func(string) bool) (dialect.Dialect, error) {
+			return tasmota.New(env), nil
+		}},
+		{"shelly", func(env dialect.Env, _ Config, _ func(string) bool) (dialect.Dialect, error) {
+			return shelly.New(env), nil
 		}},
 	}
 }

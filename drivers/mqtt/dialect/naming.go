@@ -10,13 +10,14 @@ import (
 	"hearth"
 )
 
-const maxName = 64 // bytes of a property's name
+// MaxName is how long a property's name may be, in bytes.
+const MaxName = 64
 
 // PropertyName makes a property's name of any text: snake_case, and never one that means something else. Words that are
 // written together are taken apart (PowerOnBehavior, aenergy.total). Without a letter or digit of ASCII it is "".
 func PropertyName(text string) string {
-	if len(text) > 4*maxName {
-		text = text[:4*maxName]
+	if len(text) > 4*MaxName {
+		text = text[:4*MaxName]
 	}
 	var out strings.Builder
 	var before rune
@@ -46,7 +47,7 @@ func PropertyName(text string) string {
 	if name == "clock" || name == "time" || name == "reachable" {
 		name += "_value"
 	}
-	return strings.TrimRight(name[:min(len(name), maxName)], "_")
+	return strings.TrimRight(name[:min(len(name), MaxName)], "_")
 }
 
 func small(r rune) bool  { return r >= 'a' && r <= 'z' }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"hearth"
+	"hearth/drivers/mqtt/dialect"
 )
 
 // builders make an entity of a platform's configuration.
@@ -34,6 +35,8 @@ func builders(platform string) func(*builder) {
 		return buildEvent
 	case "fan":
 		return buildFan
+	case "update":
+		return buildUpdate
 	case "valve":
 		return buildValve
 	case "device_automation":
@@ -46,7 +49,7 @@ func builders(platform string) func(*builder) {
 func (d *Dialect) build(key string, from source) *entity {
 	c := from.config
 	platform := c.text("platform")
-	e := &entity{source: from, key: key, platform: clipTo(platform, 64), kind: "other", unique: clipTo(c.text("unique_id"), 256), optimistic: c.bool("optimistic")}
+	e := &entity{source: from, key: key, platform: dialect.Clip(platform, 64), kind: "other", unique: dialect.Clip(c.text("unique_id"), 256), optimistic: c.bool("optimistic")}
 	e.label = label(c, from.at, from.deviceName)
 	b := &builder{config: c, entity: e, prefix: d.prefix}
 	e.main = !b.setting()
@@ -69,6 +72,27 @@ func (d *Dialect) build(key string, from source) *entity {
 		return nil
 	}
 	return e
+}
+
+// buildUpdate makes firmware_update: how far a newer firmware is. It is not started from here.
+func buildUpdate(b *builder) {
+	p := word("firmware_update", false).OneOf("idle", "offered", "downloading")
+	b.main = false
+	b.add(p, b.hear("state_topic", "value_template", func(v any, _ *scope) hearth.Value {
+		text, _ := textOf(v)
+		said, ok := parseJSON([]byte(text)).(map[string]any)
+		installed, fit := said["installed_version"]
+		latest, known := said["latest_version"]
+		switch {
+		case !ok || !fit || !known || installed == nil || latest == nil:
+			return hearth.Value{}
+		case truth(said["in_progress"]):
+			return hearth.TextOf("downloading")
+		case installed != latest:
+			return hearth.TextOf("offered")
+		}
+		return hearth.TextOf("idle")
+	}))
 }
 
 // distinct gives another name to what has a word's name without being what the word means.

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"hearth"
+	"hearth/drivers/mqtt/dialect"
 )
 
 // hvacModes are the house's words for a climate's modes.
@@ -24,10 +25,7 @@ type control struct {
 // buildClimate makes temperature, target_temperature, hvac_mode, hvac_action and what else there is.
 func buildClimate(b *builder) {
 	b.kind = "thermostat"
-	degrees, ok := dimensions["temperature"]["°"+b.or("temperature_unit", "C")]
-	if !ok {
-		degrees = scale{by: 1}
-	}
+	degrees, _ := dialect.Convert("°"+b.or("temperature_unit", "C"), "°C") // what is not known is taken for what is wanted
 	var controls []control
 	both := func(p hearth.Property, key, template string, read func(any, *scope) hearth.Value, say func(hearth.Value) any) {
 		to := b.send(key+"_command_topic", key+"_command_template")
@@ -38,13 +36,13 @@ func buildClimate(b *builder) {
 		}
 	}
 	b.add(word("temperature", false), b.hear("current_temperature_topic", "current_temperature_template", readNumber(degrees)))
-	b.add(word("humidity", false), b.hear("current_humidity_topic", "current_humidity_template", readNumber(scale{by: 1})))
-	warmth := func(v hearth.Value) any { return degrees.out(v.Number()) }
-	low, high := b.number("min_temp", degrees.out(7)), b.number("max_temp", degrees.out(35))
+	b.add(word("humidity", false), b.hear("current_humidity_topic", "current_humidity_template", readNumber(dialect.Conversion{})))
+	warmth := func(v hearth.Value) any { return degrees.Out(v.Number()) }
+	low, high := b.number("min_temp", degrees.Out(7)), b.number("max_temp", degrees.Out(35))
 	for _, key := range []string{"temperature", "temperature_high", "temperature_low"} {
 		p := word("target_"+key, true)
 		if low < high {
-			p = p.Within(degrees.in(low), degrees.in(high))
+			p = p.Within(degrees.In(low), degrees.In(high))
 		}
 		both(p, key, key+"_state_template", readNumber(degrees), warmth)
 	}
@@ -66,7 +64,7 @@ func buildClimate(b *builder) {
 		both(p, list.key, list.template, readText, same)
 	}
 	p = hearth.Property{Name: "target_humidity", Kind: hearth.Number, Unit: "%", UnitCode: "%"}.Within(b.number("min_humidity", 30), b.number("max_humidity", 99))
-	both(p, "target_humidity", "target_humidity_state_template", readNumber(scale{by: 1}), func(v hearth.Value) any { return plain(v.Number()) })
+	both(p, "target_humidity", "target_humidity_state_template", readNumber(dialect.Conversion{}), func(v hearth.Value) any { return plain(v.Number()) })
 	if len(controls) == 0 {
 		return
 	}

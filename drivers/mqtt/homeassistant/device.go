@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -187,9 +188,13 @@ type claim struct {
 func (d *device) claims() []*claim {
 	var all []*claim
 	sharing := map[string]*claim{}
+	wanted := map[string][]*claim{}
 	for _, e := range d.ordered() {
 		e.named = map[*point]string{}
 		for _, p := range e.points {
+			if slices.ContainsFunc(wanted[p.Name], func(c *claim) bool { return c.covers(e, p) }) {
+				continue
+			}
 			if c := sharing[p.Name]; p.shared && c != nil {
 				c.points = append(c.points, p)
 				c.entities[p] = e
@@ -201,9 +206,25 @@ func (d *device) claims() []*claim {
 				sharing[p.Name] = c
 			}
 			all = append(all, c)
+			wanted[p.Name] = append(wanted[p.Name], c)
 		}
 	}
 	return all
+}
+
+// covers reports whether what a bridge announces once more, as a sensor or a choice beside the thing itself, is had
+// already: a climate's temperature, a lamp's effect.
+func (c *claim) covers(e *entity, p *point) bool {
+	first := c.points[0]
+	if c.entity.platform == e.platform || e.expire > 0 || e.offDelay > 0 || p.Kind != first.Kind || p.Momentary || len(p.hearings) != 1 {
+		return false
+	}
+	if p.Writable {
+		return first.Writable && len(p.Options) > 0 && slices.Equal(p.Options, first.Options)
+	}
+	return slices.ContainsFunc(first.hearings, func(h hearing) bool {
+		return h.topic == p.hearings[0].topic && h.template != nil && p.hearings[0].template != nil && reflect.DeepEqual(h.template.body, p.hearings[0].template.body)
+	})
 }
 
 // choose finds a name: the one that is wanted where no other wants it, or where this is plainly the one meant; else the
@@ -232,7 +253,7 @@ func (c *claim) choose(all []*claim, taken map[string]bool) string {
 	name := long
 	for n := 2; taken[name] || name == want; n++ {
 		number := fmt.Sprintf("_%d", n)
-		name = clipTo(long, maxName-len(number)) + number
+		name = dialect.Clip(long, dialect.MaxName-len(number)) + number
 	}
 	return name
 }

@@ -222,13 +222,13 @@ func readBool(on, off string) func(any, *scope) hearth.Value {
 }
 
 // readNumber reads a number and turns it into the house's unit.
-func readNumber(s scale) func(any, *scope) hearth.Value {
+func readNumber(c dialect.Conversion) func(any, *scope) hearth.Value {
 	return func(v any, _ *scope) hearth.Value {
 		n, ok := numberOf(v)
 		if !ok {
 			return hearth.Value{}
 		}
-		return hearth.NumberOf(s.in(n))
+		return hearth.NumberOf(c.In(n))
 	}
 }
 

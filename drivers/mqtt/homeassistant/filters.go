@@ -12,7 +12,7 @@ import (
 // filters says which there are and how many arguments each takes at most; methods of a text begin with a dot.
 var filters = map[string]int{
 	"float": 1, "int": 2, "round": 2, "abs": 0, "multiply": 1, "add": 1, "bool": 1,
-	"lower": 0, "upper": 0, "trim": 0, "title": 0, "capitalize": 0, "string": 0, "replace": 2,
+	"lower": 0, "upper": 0, "trim": 0, "title": 0, "capitalize": 0, "string": 0, "replace": 2, "truncate": 4,
 	"default": 2, "d": 2, "is_defined": 0, "iif": 2,
 	"tojson": 0, "to_json": 0, "from_json": 0, "length": 0, "count": 0, "first": 0, "last": 0,
 	".lower": 0, ".upper": 0, ".strip": 0, ".title": 0, ".capitalize": 0, ".replace": 2, ".split": 1, ".startswith": 1, ".endswith": 1,
@@ -20,7 +20,7 @@ var filters = map[string]int{
 
 // positions are the names that arguments may be given by.
 var positions = map[string][]string{
-	"float": {"default"}, "int": {"default", "base"}, "round": {"precision", "method"}, "bool": {"default"}, "default": {"default_value", "boolean"},
+	"float": {"default"}, "int": {"default", "base"}, "round": {"precision", "method"}, "bool": {"default"}, "default": {"default_value", "boolean"}, "truncate": {"length", "killwords", "end", "leeway"},
 }
 
 func newFiltered(of expression, filter string, args arguments) (expression, error) {
@@ -78,6 +78,8 @@ func (f filtered) evaluate(s *scope) (any, error) {
 		return v, nil
 	case "is_defined":
 		return v, nil
+	case "truncate":
+		return f.truncate(s, v, first, second)
 	case "iif":
 		return pick(v, first, second), nil
 	case "tojson", "to_json", "from_json", "length", "count", "first", "last":
@@ -276,6 +278,45 @@ func ofText(filter string, v, first, second any) (any, error) {
 		return strings.HasSuffix(text, argument), nil
 	}
 	return text, nil // string
+}
+
+// truncate cuts a text that is longer than length and more than leeway longer, at a space unless killwords is true, and
+// puts end (…) behind it.
+func (f filtered) truncate(s *scope, v, length, killWords any) (any, error) {
+	text, err := textOf(v)
+	if err != nil {
+		return nil, err
+	}
+	end, err := f.arg(s, 2)
+	if err != nil {
+		return nil, err
+	}
+	leeway, err := f.arg(s, 3)
+	if err != nil {
+		return nil, err
+	}
+	most, given := numberOf(length)
+	if !given {
+		most = 255 // and the rest as in Jinja
+	}
+	spare, given := numberOf(leeway)
+	if !given {
+		spare = 5
+	}
+	dots, given := end.(string)
+	if !given {
+		dots = "..."
+	}
+	runes := []rune(text)
+	room := int(math.Max(0, math.Min(most, maxResult))) - len([]rune(dots))
+	if float64(len(runes)) <= most+spare || room < 0 {
+		return text, nil
+	}
+	short := string(runes[:room])
+	if at := strings.LastIndexByte(short, ' '); at > 0 && !truth(killWords) {
+		short = short[:at]
+	}
+	return short + dots, nil
 }
 
 func split(text string, by any, separator string) any {

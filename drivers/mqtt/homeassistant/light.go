@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"hearth"
+	"hearth/drivers/mqtt/dialect"
 )
 
 func buildLight(b *builder) {
@@ -192,8 +193,8 @@ func (b *builder) jsonLight() {
 			b.add(word(name, writable), field(jsonColour(n), "color"))
 		}
 	} else if has("xy") {
-		b.add(word("color_x", writable), field(inMode("xy", readNumber(scale{by: 1})), "color", "x"))
-		b.add(word("color_y", writable), field(inMode("xy", readNumber(scale{by: 1})), "color", "y"))
+		b.add(word("color_x", writable), field(inMode("xy", readNumber(dialect.Conversion{})), "color", "x"))
+		b.add(word("color_y", writable), field(inMode("xy", readNumber(dialect.Conversion{})), "color", "y"))
 	}
 	if b.bool("effect") || b.has("effect_list") {
 		b.add(hearth.Property{Name: "effect", Kind: hearth.Text, Options: b.options("effect_list"), Writable: writable}, field(readText, "effect"))

@@ -22,8 +22,6 @@ func propertyName(text, otherwise string) string {
 	return name
 }
 
-const maxName = 64 // bytes of a property's name
-
 // words are the lower-case words of a text, letters and digits of ASCII alone.
 func words(text string) []string {
 	return strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') })
@@ -53,14 +51,12 @@ func label(c config, at address, deviceName string) []string {
 		if n == 0 {
 			prefixes = ends
 		}
-		if rest := without(words(clipTo(candidate, 256)), prefixes); len(rest) > 0 {
+		if rest := without(words(dialect.Clip(candidate, 256)), prefixes); len(rest) > 0 {
 			return rest
 		}
 	}
 	return []string{c.text("platform")}
 }
-
-func clipTo(s string, n int) string { return s[:min(len(s), n)] }
 
 // ascii allows the few signs that say nothing in a name.
 func ascii(s string) bool {
@@ -87,7 +83,11 @@ func suffix(label []string, word string) string {
 			return strings.Join(slices.Concat(label[:at], label[at+len(stem):]), "_")
 		}
 	}
-	return strings.Join(label, "_")
+	rest := label
+	if word == "energy_exported" {
+		rest = slices.DeleteFunc(slices.Clone(label), func(w string) bool { return w == "energy" || slices.Contains(outward(), w) })
+	}
+	return strings.Join(rest, "_")
 }
 
 // identity is how a device is known: its address, and everything else that means the same device.

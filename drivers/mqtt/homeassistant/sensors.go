@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"hearth"
+	"hearth/drivers/mqtt/dialect"
 )
 
 // buildSensor makes a quantity with a word of the house, a number or a text with its own name.
@@ -13,9 +14,12 @@ func buildSensor(b *builder) {
 	b.kind = "sensor"
 	b.expire = seconds(b.number("expire_after", 0))
 	class := b.text("device_class")
-	p, s, known := measure(b.config, b.label)
+	if class == "timestamp" && slices.Equal(b.label, []string{"last", "seen"}) {
+		return // the house knows when it heard from a device
+	}
+	p, convert, known := measure(b.config, b.label)
 	if known && p.Kind == hearth.Number {
-		b.add(p, b.hear("state_topic", "value_template", readNumber(s)))
+		b.add(p, b.hear("state_topic", "value_template", readNumber(convert)))
 		if class == "energy" || class == "gas" || class == "water" {
 			b.kind = "meter"
 		}
@@ -29,22 +33,13 @@ func buildSensor(b *builder) {
 		b.unsupported = nil // it is noted below, where it matters
 	}
 	if numeric {
-		p := b.own(hearth.Number)
-		p.Unit, p.UnitCode = unit, ucum[unit]
-		b.add(p, b.hear("state_topic", "value_template", readNumber(scale{by: 1})))
+		p, convert, _ := dialect.Measured(b.own(hearth.Number), unit)
+		b.add(p, b.hear("state_topic", "value_template", readNumber(convert)))
 		return
 	}
 	p = b.own(hearth.Text)
 	p.Options = b.options("options")
 	b.add(p, b.hear("state_topic", "value_template", readText))
-}
-
-// ucum are the codes of units that stay as they came.
-var ucum = map[string]string{
-	"s": "s", "min": "min", "h": "h", "d": "d", "ms": "ms", "m": "m", "cm": "cm", "mm": "mm", "km": "km", "%": "%", "°C": "Cel", "°F": "[degF]", "K": "K",
-	"m/s": "m/s", "km/h": "km/h", "mm/h": "mm/h", "L/min": "L/min", "l/min": "L/min", "m³/h": "m3/h", "W/m²": "W/m2", "V": "V", "mV": "mV", "A": "A", "mA": "mA",
-	"W": "W", "kW": "kW", "Wh": "W.h", "kWh": "kW.h", "bar": "bar", "hPa": "hPa", "Pa": "Pa", "dB": "dB", "dBm": "dB[mW]", "°": "deg", "kg": "kg", "g": "g", "L": "L",
-	"B": "By", "kB": "kBy", "MB": "MBy", "rpm": "/min", "ppm": "[ppm]", "µg/m³": "ug/m3", "lx": "lx", "Hz": "Hz",
 }
 
 const maxOptions = 256
@@ -104,9 +99,8 @@ func buildSwitch(b *builder) {
 		b.kind = "siren"
 	}
 	p := word("on", true)
-	if b.setting() {
-		p = b.own(hearth.Bool)
-		p.Writable = true
+	if b.setting() || b.aside() {
+		p, b.main = b.own(hearth.Bool), false
 	}
 	on, off := b.or("payload_on", "ON"), b.or("payload_off", "OFF")
 	template := "value_template"
@@ -118,7 +112,14 @@ func buildSwitch(b *builder) {
 
 // switched adds a bool with its two payloads for commands and for states.
 func (b *builder) switched(p hearth.Property, command, state, template string, say, heard [2]string) {
-	to := b.send(command, "command_template", "state")
+	to := b.send(command, "command_template", "state", "tone", "volume_level", "duration")
+	off := to
+	if b.has("command_off_template") {
+		off = b.send(command, "command_off_template", "state")
+	}
+	if off == nil {
+		to = nil // nobody starts what cannot be stopped
+	}
 	p.Writable = to != nil
 	hearings := b.hear(state, template, readBool(heard[0], heard[1]))
 	if b.platform == "siren" && len(hearings) > 0 && hearings[0].template == nil {
@@ -128,17 +129,17 @@ func (b *builder) switched(p hearth.Property, command, state, template string, s
 	if to == nil {
 		return
 	}
-	siren := b.platform == "siren" && to.template == nil
+	siren := b.platform == "siren"
 	b.command = func(set wish) ([]publication, error) {
-		payload := say[1]
+		payload, way := say[1], off
 		if on, _ := set.bool(p.Name); on {
-			payload = say[0]
+			payload, way = say[0], to
 		}
 		var value any = payload
-		if siren {
+		if siren && way.template == nil {
 			value = map[string]any{"state": payload}
 		}
-		out, err := to.say(value, map[string]any{"state": payload})
+		out, err := way.say(value, map[string]any{"state": payload})
 		return []publication{out}, err
 	}
 }
@@ -155,32 +156,47 @@ func orField(key string, read func(any, *scope) hearth.Value) func(any, *scope) 
 
 func buildNumber(b *builder) {
 	b.kind = "other"
-	s := scale{by: 1}
-	p, known := hearth.Word(b.own(hearth.Number).Name)
-	if q, isQuantity := named[p.Name]; isQuantity && known {
-		factor, ok := dimensions[q.dimension][b.text("unit_of_measurement")]
-		known, s = ok, factor
-	}
-	if !known || p.Kind != hearth.Number || s.by == 0 {
-		p, s = b.own(hearth.Number), scale{by: 1}
-		p.Unit = b.text("unit_of_measurement")
-		p.UnitCode = ucum[p.Unit]
-	}
-	low, high := s.in(b.number("min", 1)), s.in(b.number("max", 100))
+	p, convert := b.setpoint()
+	low, high := convert.In(b.number("min", 1)), convert.In(b.number("max", 100))
 	if low < high {
 		p = p.Within(low, high)
 	}
 	to := b.send("command_topic", "command_template")
 	p.Writable = to != nil
-	b.add(p, b.hear("state_topic", "value_template", readNumber(s)))
+	b.add(p, b.hear("state_topic", "value_template", readNumber(convert)))
 	if to == nil {
 		return
 	}
 	b.command = func(set wish) ([]publication, error) {
 		n, _ := set.number(p.Name)
-		out, err := to.say(plain(s.out(n)), nil)
+		out, err := to.say(plain(convert.Out(n)), nil)
 		return []publication{out}, err
 	}
+}
+
+// setpoint is a number that can be set: under its own name, in the house's unit where its quantity is known.
+func (b *builder) setpoint() (hearth.Property, dialect.Conversion) {
+	own := b.own(hearth.Number)
+	p, convert, known := measure(b.config, b.label)
+	if !known {
+		own, convert, _ = dialect.Measured(own, b.text("unit_of_measurement"))
+		return own, convert
+	}
+	if word, ok := hearth.Word(own.Name); !ok || word.Unit != p.Unit {
+		p.Name = own.Name
+	}
+	return p, convert
+}
+
+// aside reports whether a switch is one part of its device, and not what it is for: its state is a field that has its
+// own name, as in value_json.permit_join.
+func (b *builder) aside() bool {
+	name := strings.Join(b.label, "_")
+	if b.platform != "switch" || slices.Contains([]string{"on", "state", "switch", "relay", "power", "output", "outlet", "socket", "plug"}, b.label[0]) {
+		return false
+	}
+	template := strings.ReplaceAll(b.text("value_template"), "'", `"`)
+	return strings.Contains(template, `value_json["`+name+`"]`) || strings.Contains(template, "value_json."+name+" ") || strings.Contains(template, "value_json."+name+"}")
 }
 
 // buildText makes a text or a choice.

@@ -248,6 +248,9 @@ func (r *reader) alias(e expose, name string) string {
 	case name == "state" && binary:
 		return "on"
 	}
+	if part, ok := strings.CutPrefix(name, "energy_produced_"); ok && numeric {
+		return "energy_exported_" + part
+	}
 	for letter, phase := range map[string]string{"_phase_a": "_l1", "_phase_b": "_l2", "_phase_c": "_l3"} {
 		if stem, ok := strings.CutSuffix(name, letter); ok {
 			return stem + phase
@@ -261,6 +264,15 @@ func convertible(from, to string) bool {
 	return ok && from != ""
 }
 
+// cutLast takes a name apart at its last underscore.
+func cutLast(name string) (stem, part string) {
+	at := strings.LastIndexByte(name, '_')
+	if at < 0 {
+		return name, ""
+	}
+	return name[:at], name[at+1:]
+}
+
 // plain adds a binary, numeric, enum or text under a name.
 func (r *reader) plain(e expose, main string, path []string, name string) {
 	f := &field{path: path}
@@ -269,7 +281,7 @@ func (r *reader) plain(e expose, main string, path []string, name string) {
 		return
 	}
 	f.Property = hearth.Property{Name: name}
-	if r.words[name] || strings.HasPrefix(name, "color_temperature") || strings.HasPrefix(name, "target_temperature") {
+	if stem, part := cutLast(name); r.words[name] || len(part) == 1 && r.words[stem] && e.Type == "numeric" || strings.HasPrefix(name, "color_temperature") || strings.HasPrefix(name, "target_temperature") {
 		f.Property = word(name)
 	}
 	f.WriteOnly, f.Momentary = false, false
