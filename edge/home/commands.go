@@ -37,6 +37,7 @@ type entry struct {
 	due      time.Time     // monotonic
 	restored bool          // accepted before the last stop
 	look     chan struct{} // a report came that may confirm it
+	said     bool          // the device has reported what it asks for, whatever it reported after that; guarded by Home.mu
 	done     chan struct{} // closed when the record is final
 
 	writing sync.Mutex // held from the change of a state until it is on disk and told
@@ -391,6 +392,7 @@ func (h *Home) confirm(e *entry) {
 	for {
 		h.mu.Lock()
 		said, silent := h.matches(e)
+		said = said || e.said
 		h.mu.Unlock()
 		if said {
 			h.finish(e, hearth.Confirmed, nil)
@@ -445,18 +447,20 @@ func near(p hearth.Property, want, got hearth.Value) bool {
 	return max(off, -off) <= 0.005*span+1e-9
 }
 
-// wake has the commands looked at that these readings may confirm; h.mu is held.
-func (h *Home) wake(readings []hearth.Reading) {
-	for _, r := range readings {
-		l := h.lines[r.Device]
-		if l == nil {
-			continue
+// wake has the commands looked at that a new reading of their device may confirm; h.mu is held. What it confirms is
+// noted at once: the next reading may be another, from somebody at the device's own switch.
+func (h *Home) wake(id hearth.ID) {
+	l := h.lines[id]
+	if l == nil {
+		return
+	}
+	for _, e := range l.open {
+		if said, _ := h.matches(e); said && e.rec.State != hearth.Accepted {
+			e.said = true
 		}
-		for _, e := range l.open {
-			select {
-			case e.look <- struct{}{}:
-			default:
-			}
+		select {
+		case e.look <- struct{}{}:
+		default:
 		}
 	}
 }

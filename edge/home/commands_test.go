@@ -39,6 +39,13 @@ func TestLivesOfACommand(t *testing.T) {
 		{name: "a report before the acknowledgement counts", set: on(true), do: func(r *rig) func(context.Context, hearth.Command) error {
 			return func(context.Context, hearth.Command) error { r.report("on", hearth.BoolOf(true)); return nil }
 		}, want: []hearth.State{a, s, p, hearth.Confirmed}},
+		{name: "what it reports after that changes nothing", set: on(true), do: func(r *rig) func(context.Context, hearth.Command) error {
+			return func(context.Context, hearth.Command) error {
+				r.report("on", hearth.BoolOf(true))
+				r.report("on", hearth.BoolOf(false))
+				return nil
+			}
+		}, want: []hearth.State{a, s, p, hearth.Confirmed}},
 		{name: "a rounded report confirms", set: map[string]hearth.Value{"brightness": hearth.NumberOf(40)}, do: func(r *rig) func(context.Context, hearth.Command) error {
 			return func(context.Context, hearth.Command) error {
 				r.report("brightness", hearth.NumberOf(40.2))

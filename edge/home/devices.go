@@ -134,6 +134,7 @@ func (h *Home) report(driver string, readings []hearth.Reading) {
 		good = append(good, r)
 		urgent = urgent || p.Urgent || p.Momentary
 		h.take(d, p, r, backfill)
+		h.wake(r.Device)
 	}
 	if len(good) == 0 {
 		return
@@ -149,7 +150,6 @@ func (h *Home) report(driver string, readings []hearth.Reading) {
 	for _, r := range good {
 		h.publish(Event{Kind: KindReading, Reading: r})
 	}
-	h.wake(good)
 }
 
 const reachable = "reachable"

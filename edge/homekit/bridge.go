@@ -4,7 +4,6 @@ package homekit
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -49,6 +48,7 @@ type Bridge struct {
 	pin     string
 	words   map[string]hearth.Kind
 	nudges  chan hearth.ID // devices to look at anew
+	orders  orders
 
 	ids     sync.Mutex
 	numbers *numbering
@@ -60,8 +60,7 @@ type Bridge struct {
 	err     error // of the last Run
 
 	// Of Run's goroutine alone.
-	commands map[hearth.ID][]hearth.Command // under way, oldest first
-	heard    map[hearth.ID]bool             // since the start
+	heard map[hearth.ID]bool // since the start
 }
 
 // New reads what is kept: setup code, ids, and the identity of each bridge. What is missing is made.
@@ -155,7 +154,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	sub := b.o.Home.Subscribe(maxEvents)
 	defer sub.Close()
-	r := &run{b: b, ctx: ctx, failed: make(chan error, 1), dirty: map[hearth.ID]bool{}, running: map[*unit]bool{}, changed: map[int]bool{}}
+	r := &run{b: b, ctx: ctx, dirty: map[hearth.ID]bool{}, running: map[*unit]bool{}, changed: map[int]bool{}}
 	defer r.all.Wait()
 	defer cancel()
 	b.resync(r)
@@ -196,7 +195,6 @@ type run struct {
 	b       *Bridge
 	ctx     context.Context
 	all     sync.WaitGroup
-	failed  chan error
 	dirty   map[hearth.ID]bool // devices to look at; true: what was written and never confirmed goes back
 	running map[*unit]bool
 	changed map[int]bool // bridges to publish
@@ -213,8 +211,6 @@ func (r *run) loop(sub *home.Subscription) error {
 		select {
 		case <-r.ctx.Done():
 			return nil
-		case err := <-r.failed:
-			return err
 		case e := <-sub.C():
 			r.take(e)
 			for range len(sub.C()) {
@@ -223,7 +219,7 @@ func (r *run) loop(sub *home.Subscription) error {
 		case id := <-r.b.nudges:
 			r.touch(id, false)
 		case <-tick.C:
-			for id := range r.b.commands {
+			for _, id := range r.b.orders.devices() {
 				r.touch(id, false)
 			}
 			if time.Now().After(next) {
@@ -277,24 +273,18 @@ func (r *run) take(e home.Event) {
 // follow keeps what commands under way ask for. One that did not happen takes what phones show back.
 func (r *run) follow(rec hearth.Record) {
 	if rec.Final {
-		r.b.settled(rec)
+		r.b.orders.end(rec.Command)
 		done := rec.State == hearth.Confirmed || rec.State == hearth.Applied
 		r.touch(rec.Device, !done)
 		return
 	}
-	r.b.underWay(rec)
+	r.b.orders.begin(rec.Command)
 	r.touch(rec.Device, false)
 }
 
 // resync looks at everything anew.
 func (b *Bridge) resync(r *run) {
-	b.commands = map[hearth.ID][]hearth.Command{}
-	records := b.o.Home.Commands("", "")
-	for i := range records { // newest first
-		if rec := records[len(records)-1-i]; !rec.Final {
-			b.underWay(rec)
-		}
-	}
+	b.orders.reset(b.o.Home.Commands("", ""))
 	views := b.o.Home.Devices()
 	here := make(map[hearth.ID]bool, len(views))
 	for _, v := range views {
@@ -311,28 +301,6 @@ func (b *Bridge) resync(r *run) {
 	b.mu.Unlock()
 	for _, id := range gone {
 		b.forget(r, id)
-	}
-}
-
-func (b *Bridge) underWay(rec hearth.Record) {
-	for i, c := range b.commands[rec.Device] {
-		if c.ID == rec.ID {
-			b.commands[rec.Device][i] = rec.Command
-			return
-		}
-	}
-	b.commands[rec.Device] = append(b.commands[rec.Device], rec.Command)
-}
-
-func (b *Bridge) settled(rec hearth.Record) {
-	var left []hearth.Command
-	for _, c := range b.commands[rec.Device] {
-		if c.ID != rec.ID {
-			left = append(left, c)
-		}
-	}
-	if b.commands[rec.Device] = left; len(left) == 0 {
-		delete(b.commands, rec.Device)
 	}
 }
 
@@ -355,7 +323,10 @@ func (b *Bridge) adopt(r *run, d hearth.DeviceView) {
 	if before != nil && before.shape == shape {
 		return
 	}
-	faces := build(b.words, d)
+	faces, ok := b.build(d)
+	if !ok {
+		return
+	}
 	if len(faces) > mostFaces {
 		b.log.Warn("HomeKit shows a part of this device only: it has too many functions", "device", d.ID)
 		faces = faces[:mostFaces]
@@ -419,7 +390,7 @@ func (b *Bridge) forget(r *run, id hearth.ID) {
 	delete(b.leftOut, id)
 	b.mu.Unlock()
 	delete(b.heard, id)
-	delete(b.commands, id)
+	b.orders.forget(id)
 	delete(r.dirty, id)
 	b.ids.Lock()
 	err := b.numbers.forget(id)
@@ -430,25 +401,6 @@ func (b *Bridge) forget(r *run, id hearth.ID) {
 	if t != nil {
 		r.structure(t.bridge)
 	}
-}
-
-func (b *Bridge) press(reading hearth.Reading) {
-	b.mu.Lock()
-	t := b.things[reading.Device]
-	var server *hap.Server
-	if t != nil {
-		server = b.server(t)
-	}
-	b.mu.Unlock()
-	if t != nil && !b.late(reading) {
-		t.press(reading, server)
-	}
-}
-
-// late reports whether a press happened some time ago, by the device's own word: nobody wants its light now.
-func (b *Bridge) late(reading hearth.Reading) bool {
-	now, trusted := b.o.Now()
-	return trusted && !reading.Untrusted && now.Sub(reading.Time) > 10*time.Second
 }
 
 func (r *run) everything() {
@@ -474,7 +426,7 @@ func (r *run) look() {
 			continue
 		}
 		if view, ok := b.o.Home.Device(id); ok {
-			t.look(view, merged(b.commands[id]), b.fresh(view), time.Since(b.started), server, back)
+			b.lookAt(t, view, server, back)
 		}
 	}
 	clear(r.dirty)
@@ -493,5 +445,3 @@ func (b *Bridge) fresh(d hearth.DeviceView) bool {
 	}
 	return true
 }
-
-var errEnded = errors.New("homekit: a bridge stopped serving")

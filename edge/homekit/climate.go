@@ -18,6 +18,12 @@ const (
 	modeAuto = 3
 )
 
+// What TemperatureDisplayUnits says.
+const (
+	celsius    = 0
+	fahrenheit = 1
+)
+
 // heater is the properties of one thermostat.
 type heater struct {
 	target, temperature, mode, action, on, demand, cooling hearth.Property
@@ -33,15 +39,9 @@ func (b *builder) thermostat(g *group) {
 	f := b.face(service.TypeThermostat, g, "target_temperature")
 	is := f.add(enumC(characteristic.TypeCurrentHeatingCoolingState, reads, 0, 1, 2), filled(h.action.Name, h.mode.Name, h.on.Name, h.demand.Name, h.cooling.Name, h.temperature.Name)...)
 	is.read = h.acts
-	access := reads
-	if h.mode.Writable || h.on.Writable {
-		access = writes
-	}
-	wants := f.add(enumC(characteristic.TypeTargetHeatingCoolingState, access, h.modes...), filled(h.mode.Name, h.on.Name)...)
+	wants := f.add(enumC(characteristic.TypeTargetHeatingCoolingState, writes, h.modes...), filled(h.mode.Name, h.on.Name)...)
 	wants.read = func(k *knowledge) (any, bool) { return h.wants(k), true }
-	if access == writes {
-		wants.write = h.change
-	}
+	wants.write = h.change
 	warm := temperatureC()
 	warm.Val = 20.0
 	name := h.temperature.Name
@@ -50,7 +50,8 @@ func (b *builder) thermostat(g *group) {
 	}
 	f.number(warm, name, nil)
 	h.aims(f, g)
-	f.add(enumC(characteristic.TypeTemperatureDisplayUnits, reads, 0)) // Celsius; a phone shows what its owner likes
+	units := enumC(characteristic.TypeTemperatureDisplayUnits, writes, celsius, fahrenheit)
+	f.add(units).write = func(*wish, any) hap.Status { return hap.OK } // of a display that is not there; a phone shows what its owner likes
 	if g.has("humidity") {
 		f.number(floatC(characteristic.TypeCurrentRelativeHumidity, characteristic.UnitPercentage, reads, 0, 100, 1), g.words["humidity"].Name, nil)
 	}
@@ -192,12 +193,18 @@ func (h *heater) change(w *wish, value any) hap.Status {
 	if !ok || !slices.Contains(h.modes, mode) {
 		return hap.Invalid
 	}
+	if !h.mode.Writable && !h.on.Writable {
+		if mode == h.wants(w.k) {
+			return hap.OK
+		}
+		return hap.ReadOnly
+	}
 	if h.on.Writable {
 		if status := w.put(h.on, hearth.BoolOf(mode != modeOff)); status != hap.OK || mode == modeOff {
 			return status
 		}
 	}
-	if h.mode.Name == "" {
+	if !h.mode.Writable {
 		return hap.OK
 	}
 	for _, text := range [...][]string{modeOff: {"off"}, modeHeat: {"heat", "auto"}, modeCool: {"cool", "dry"}, modeAuto: {"auto"}}[mode] {

@@ -76,7 +76,21 @@ func (d door) Write(_ context.Context, a *accessory.A, writes []hap.Write) []hap
 	}
 	t.order.Lock()
 	defer t.order.Unlock()
+	set := d.wanted(t, writes, statuses)
+	if failed := d.give(t, set); failed != hap.OK {
+		for i := range statuses {
+			if statuses[i] == hap.OK && t.keys[writes[i].Characteristic] == "" {
+				statuses[i] = failed
+			}
+		}
+	}
+	return statuses
+}
+
+// wanted is what is to be set; nothing yet where half of a colour waits for the other.
+func (d door) wanted(t *thing, writes []hap.Write, statuses []hap.Status) map[string]hearth.Value {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	if !t.view.Reachable {
 		for i, w := range writes {
 			statuses[i] = hap.OutOfReach
@@ -84,8 +98,7 @@ func (d door) Write(_ context.Context, a *accessory.A, writes []hap.Write) []hap
 				statuses[i] = d.rename(t, w)
 			}
 		}
-		t.mu.Unlock()
-		return statuses
+		return nil
 	}
 	waiting := t.held
 	w := waiting
@@ -113,20 +126,10 @@ func (d door) Write(_ context.Context, a *accessory.A, writes []hap.Write) []hap
 		if waiting == nil {
 			time.AfterFunc(joinTime, func() { d.flush(t, w) })
 		}
-		t.mu.Unlock()
-		return statuses
+		return nil
 	}
 	w.join()
-	set := w.command()
-	t.mu.Unlock()
-	if failed := d.give(t, set); failed != hap.OK {
-		for i := range statuses {
-			if statuses[i] == hap.OK && t.keys[writes[i].Characteristic] == "" {
-				statuses[i] = failed
-			}
-		}
-	}
-	return statuses
+	return w.command()
 }
 
 func readable(c *characteristic.C) bool { return c.IsReadable() }
@@ -140,18 +143,22 @@ func fill(statuses []hap.Status, with hap.Status) []hap.Status {
 
 // flush gives a colour whose other half never came.
 func (d door) flush(t *thing, w *wish) {
+	defer d.b.caught("joining a colour", t.id)
 	t.order.Lock()
 	defer t.order.Unlock()
+	d.give(t, t.late(w))
+}
+
+// late is what a wish that has waited long enough asks for; nothing, where it was given already.
+func (t *thing) late(w *wish) map[string]hearth.Value {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.held != w {
-		t.mu.Unlock()
-		return
+		return nil
 	}
-	t.held = nil
+	t.held, w.k = nil, t.knowledge() // what came in while it waited counts
 	w.join()
-	set := w.command()
-	t.mu.Unlock()
-	d.give(t, set)
+	return w.command()
 }
 
 // give hands a command to the home.
@@ -159,14 +166,19 @@ func (d door) give(t *thing, set map[string]hearth.Value) hap.Status {
 	if len(set) == 0 {
 		return hap.OK
 	}
-	cmd := hearth.Command{Device: t.id, Set: set, By: by}
+	cmd := hearth.Command{ID: hearth.NewCommandID(), Device: t.id, Set: set, By: by}
 	for name := range set {
 		if p := t.cover(name); p {
 			cmd.Deadline = hearth.Time{Time: d.b.now().Add(coverTime)}
 		}
 	}
+	d.b.orders.begin(cmd) // the next write may come before the home's word of this one
+	t.mu.Lock()
+	t.targets = d.b.orders.of(t.id)
+	t.mu.Unlock()
 	_, err := d.b.o.Home.Do(cmd)
 	if err != nil {
+		d.b.orders.end(cmd)
 		d.b.log.Warn("a command of a phone was refused", "device", t.id, "error", err)
 		t.mu.Lock()
 		clear(t.shown) // the next look tells again how it is

@@ -79,11 +79,14 @@ func (b *Bridge) State() State {
 			one.Pairings = append(one.Pairings, Pairing{p.ID, p.Admin})
 		}
 		s.Bridges = append(s.Bridges, one)
+		if u.failed != nil && s.Error == "" {
+			s.Error = u.failed.Error()
+		}
 	}
 	for _, left := range b.leftOut {
 		s.LeftOut = append(s.LeftOut, left)
 	}
-	if b.err != nil {
+	if b.err != nil { // nothing runs
 		s.Error = b.err.Error()
 	}
 	slices.SortFunc(s.LeftOut, func(x, y LeftOut) int { return strings.Compare(string(x.ID), string(y.ID)) })

@@ -82,16 +82,20 @@ type rig struct {
 
 func (r *rig) do(_ context.Context, cmd hearth.Command) error {
 	r.mu.Lock()
-	r.done = append(r.done, cmd.Set)
 	outcome := r.outcome
 	r.mu.Unlock()
-	if outcome != nil {
-		return outcome(cmd)
+	if outcome == nil {
+		for name, v := range cmd.Set {
+			r.report(cmd.Device, name, v)
+		}
 	}
-	for name, v := range cmd.Set {
-		r.report(cmd.Device, name, v)
+	r.mu.Lock()
+	r.done = append(r.done, cmd.Set)
+	r.mu.Unlock()
+	if outcome == nil {
+		return nil
 	}
-	return nil
+	return outcome(cmd)
 }
 
 func (r *rig) report(id hearth.ID, name string, v any) {

@@ -2,7 +2,6 @@ package homekit
 
 import (
 	"encoding/json"
-	"maps"
 	"reflect"
 	"slices"
 	"sync"
@@ -139,10 +138,10 @@ func (t *thing) knowledge() *knowledge {
 
 // look takes what is known now and tells what has changed. back takes what controllers wrote and the device never
 // confirmed back to what it was.
-func (t *thing) look(view hearth.DeviceView, targets map[string]hearth.Value, fresh bool, up time.Duration, server *hap.Server, back bool) {
+func (t *thing) look(view hearth.DeviceView, targets func(hearth.ID) map[string]hearth.Value, fresh bool, up time.Duration, server *hap.Server, back bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.view, t.targets, t.fresh, t.seconds = view, targets, fresh, up.Seconds()
+	t.view, t.targets, t.fresh, t.seconds = view, targets(t.id), fresh, up.Seconds()
 	k := t.knowledge()
 	for _, f := range t.faces {
 		for _, c := range f.fields {
@@ -223,16 +222,4 @@ func bridgeAccessory(name, serial, version string) *accessory.A {
 	protocol.Id, protocol.Version.Id = firstIID, firstIID+1
 	a.Ss = append(a.Ss, protocol.S)
 	return a
-}
-
-// merged is what several commands ask for together, the newest winning.
-func merged(commands []hearth.Command) map[string]hearth.Value {
-	if len(commands) == 0 {
-		return nil
-	}
-	all := map[string]hearth.Value{}
-	for _, c := range commands {
-		maps.Copy(all, c.Set)
-	}
-	return all
 }

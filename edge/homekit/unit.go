@@ -3,11 +3,13 @@ package homekit
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/brutella/hap/accessory"
 
@@ -25,7 +27,8 @@ type unit struct {
 	published map[*accessory.A]*thing
 	address   string // where it listens, "" while it does not
 	announced bool
-	told      bool // how to pair it
+	failed    error // why it does not listen
+	told      bool  // how to pair it
 }
 
 // addUnit makes one more bridge.
@@ -117,21 +120,40 @@ func (b *Bridge) publishUnit(u *unit) error {
 	return nil
 }
 
-// serve listens for one bridge and announces it, unless nobody else could reach it.
+var errEnded = errors.New("homekit: a bridge stopped serving")
+
+// serve runs one bridge. One that cannot listen tries again by itself: the others have nothing to do with it.
 func (r *run) serve(u *unit) {
-	err := r.b.listen(r.ctx, u)
-	if r.ctx.Err() != nil {
-		return
-	}
-	if err == nil {
-		err = errEnded
-	}
-	select {
-	case r.failed <- err:
-	default: // the first failure is the one to know
+	for pause := listenPause; ; pause = min(2*pause, listenPauseMost) {
+		err := r.b.listen(r.ctx, u)
+		if r.ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			err = errEnded
+		}
+		r.b.mu.Lock()
+		said := u.failed != nil && u.failed.Error() == err.Error()
+		u.failed = err
+		r.b.mu.Unlock()
+		if !said {
+			r.b.log.Error("a HomeKit bridge cannot be reached; it will be tried again", "bridge", u.name, "error", err)
+		}
+		select {
+		case <-time.After(pause):
+		case <-r.ctx.Done():
+			return
+		}
 	}
 }
 
+// Pauses between tries to listen.
+const (
+	listenPause     = time.Second
+	listenPauseMost = 30 * time.Second
+)
+
+// listen serves one bridge and announces it, unless nobody else could reach it.
 func (b *Bridge) listen(ctx context.Context, u *unit) error {
 	address, err := b.address(u.n)
 	if err != nil {
@@ -146,7 +168,7 @@ func (b *Bridge) listen(ctx context.Context, u *unit) error {
 	at, _ := l.Addr().(*net.TCPAddr)
 	reachable := at != nil && !at.IP.IsLoopback()
 	b.mu.Lock()
-	u.address, u.announced = l.Addr().String(), reachable
+	u.address, u.announced, u.failed = l.Addr().String(), reachable, nil
 	b.mu.Unlock()
 	defer func() {
 		b.mu.Lock()

@@ -63,8 +63,12 @@ func (s *Server) Announce(ctx context.Context, port int) error {
 	var r *responder
 	defer func() { r.stop() }()
 	var last announcement
+	taken := false // somebody else has the name
 	for {
 		now := s.announcement(port)
+		if taken {
+			now.name = ownName(s.name, now.id)
+		}
 		if r != nil && (now.id != last.id || now.name != last.name) {
 			r.stop()
 			r = nil
@@ -81,6 +85,10 @@ func (s *Server) Announce(ctx context.Context, port int) error {
 			again.Reset(time.Second)
 		}
 		last = now
+		var dispute <-chan struct{}
+		if r != nil && !taken { // the second name has the id in it: who disputes that is not to be believed
+			dispute = r.dispute
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -88,6 +96,11 @@ func (s *Server) Announce(ctx context.Context, port int) error {
 		case <-changed:
 		case <-again.C:
 			r.announce()
+		case <-dispute:
+			taken = true
+			s.log.Warn("homekit: something else in the network has this name; another one is announced", "name", now.name)
+			r.close() // without a goodbye: the name is the other's, too
+			r = nil
 		}
 	}
 }
@@ -111,10 +124,22 @@ func (s *Server) announcement(port int) announcement {
 	return a
 }
 
+// ownName is a name that nobody else has: a part of the id makes it so.
+func ownName(name, id string) string {
+	digits := strings.ReplaceAll(id, ":", "")
+	own := " " + digits[max(0, len(digits)-4):]
+	for len(name) > mostName-len(own) {
+		r := []rune(name)
+		name = string(r[:len(r)-1])
+	}
+	return serviceName(name + own)
+}
+
+const mostName = 63 // bytes of a label
+
 // serviceName is a name that fits into one label.
 func serviceName(name string) string {
-	const most = 63
-	for len(name) > most {
+	for len(name) > mostName {
 		r := []rune(name)
 		name = string(r[:len(r)-1])
 	}

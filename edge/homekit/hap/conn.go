@@ -19,7 +19,8 @@ const (
 	requestTime    = 15 * time.Second // from the first byte of a request to its last
 	responseTime   = 10 * time.Second // to take a response
 	eventTime      = 500 * time.Millisecond
-	keepAlive      = 30 * time.Second // a phone that left without a word is gone after about three of these
+	keepAlive      = 30 * time.Second // a phone that left without a word is gone after about three of these,
+	vanished       = 2 * time.Minute  // and after this where it owes us an acknowledgement
 
 	headerMost  = 32 << 10
 	bodyMost    = 256 << 10
@@ -47,6 +48,7 @@ type conn struct {
 
 	queue   queue          // events, guarded by Server.mu
 	heard   time.Time      // when the last request was read, guarded by Server.mu
+	proven  bool           // pair-verify succeeded: the connection stays when others are put out, guarded by Server.mu
 	telling sync.WaitGroup // the goroutine of the events
 }
 
@@ -286,6 +288,6 @@ func (c *conn) identify() response {
 	if c.s.keep.paired() {
 		return response{status: http.StatusBadRequest, kind: contentJSON, body: []byte(`{"status":-70401}`)}
 	}
-	c.s.handler.Identify(nil)
+	c.s.asks().Identify(nil)
 	return response{status: http.StatusNoContent}
 }

@@ -190,7 +190,11 @@ type meta struct {
 }
 
 func metaOf(c *characteristic.C) meta {
-	return meta{c.Format, c.Unit, c.MinVal, c.MaxVal, c.StepVal, c.MaxLen, c.ValidVals, c.ValidRange}
+	format := c.Format
+	if format == characteristic.FormatInt32 {
+		format = "int" // table 6-5 has no other name for it
+	}
+	return meta{format, c.Unit, c.MinVal, c.MaxVal, c.StepVal, c.MaxLen, c.ValidVals, c.ValidRange}
 }
 
 func (w *writer) characteristic(a *accessory.A, c *characteristic.C) error {

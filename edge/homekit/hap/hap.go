@@ -21,7 +21,8 @@ type Store interface {
 	Each(func(key string, value []byte) error) error
 }
 
-// Handler is whoever knows the devices behind the accessories. Its methods are called by several goroutines.
+// Handler is whoever knows the devices behind the accessories. Its methods are called by several goroutines. One that
+// panics is answered for with OutOfReach.
 type Handler interface {
 	// Read says whether the value a characteristic has in the server's cache is worth anything: OK, or OutOfReach where the
 	// accessory is. It answers from memory: a controller is waiting.

@@ -23,6 +23,7 @@ type responder struct {
 	v4      *ipv4.PacketConn // either may be nil
 	v6      *ipv6.PacketConn
 	service atomic.Pointer[dnssd.Service]
+	dispute chan struct{} // capacity 1: somebody else has our name
 	readers sync.WaitGroup
 }
 
@@ -46,7 +47,7 @@ func newResponder(ctx context.Context, a announcement) (*responder, error) {
 	if service, err = dnssd.ProbeService(ctx, service); err != nil {
 		return nil, err
 	}
-	r := &responder{}
+	r := &responder{dispute: make(chan struct{}, 1)}
 	r.service.Store(&service)
 	conn4, err4 := net.ListenUDP("udp4", group4)
 	if err4 == nil {
@@ -209,7 +210,16 @@ func (r *responder) read6() {
 func (r *responder) heard(text []byte, index int, from net.Addr) {
 	query := new(dns.Msg)
 	who, ok := from.(*net.UDPAddr)
-	if !ok || query.Unpack(text) != nil || query.Response || query.Opcode != dns.OpcodeQuery || len(query.Question) == 0 {
+	if !ok || query.Unpack(text) != nil || query.Opcode != dns.OpcodeQuery || len(query.Question) == 0 && !query.Response {
+		return
+	}
+	if query.Response {
+		if disputed(query, *r.service.Load()) {
+			select {
+			case r.dispute <- struct{}{}:
+			default:
+			}
+		}
 		return
 	}
 	i, err := net.InterfaceByIndex(index)
@@ -234,6 +244,17 @@ func (r *responder) heard(text []byte, index int, from net.Addr) {
 		return
 	}
 	r.send(answer, index, who)
+}
+
+// disputed reports whether a response gives our name to another service (RFC 6762, 9). Our own come back to us, too.
+func disputed(response *dns.Msg, s dnssd.Service) bool {
+	for _, record := range response.Answer {
+		srv, ok := record.(*dns.SRV)
+		if ok && srv.Hdr.Ttl > 0 && sameName(srv.Hdr.Name, s.EscapedServiceInstanceName()) && (!sameName(srv.Target, s.Hostname()) || int(srv.Port) != s.Port) {
+			return true
+		}
+	}
+	return false
 }
 
 // reply is the answer to a query; nil: there is none. alone: only the one who asks wants it. shared: others may have an

@@ -67,6 +67,9 @@ func (c *conn) pairVerify3(session *verifySession, message tlv) response {
 	if !known || !ed25519.Verify(p.PublicKey, join(session.theirs, id, session.ours), inner.get(tlvSignature)) {
 		return pairing(http.StatusOK, answer.failed(errAuthentication))
 	}
+	c.s.mu.Lock()
+	c.proven = true // before the controller knows: from then on it relies on the connection
+	c.s.mu.Unlock()
 	r := pairing(http.StatusOK, answer)
 	r.upgrade = &upgrade{
 		controller: p.ID,

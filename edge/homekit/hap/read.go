@@ -97,7 +97,7 @@ func (c *conn) readValue(ctx context.Context, r *result, want func(string) bool)
 	if !i.readable {
 		return WriteOnly
 	}
-	status := c.s.handler.Read(ctx, i.a, i.c)
+	status := c.s.asks().Read(ctx, i.a, i.c)
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	if want("ev") {

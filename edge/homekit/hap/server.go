@@ -179,6 +179,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		if tcp, ok := nc.(*net.TCPConn); ok {
 			tcp.SetWriteBuffer(writeBuffer) // so that one that does not read is noticed
 			tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: keepAlive, Interval: keepAlive, Count: 3})
+			if err := giveUp(tcp, vanished); err != nil {
+				s.log.Debug("homekit: a controller that vanishes will be noticed late", "remote", nc.RemoteAddr().String(), "error", err)
+			}
 		}
 		if c := s.admit(nc); c != nil {
 			mine.Go(func() { s.serve(ctx, c) })
@@ -202,7 +205,7 @@ func (s *Server) admit(nc net.Conn) *conn {
 	if len(s.conns) >= s.most {
 		var oldest *conn
 		for c := range s.conns {
-			if c.controller == "" && !c.queue.closed && (oldest == nil || c.heard.Before(oldest.heard)) {
+			if !c.proven && !c.queue.closed && (oldest == nil || c.heard.Before(oldest.heard)) {
 				oldest = c
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net"
 	"runtime"
 	"strings"
@@ -666,5 +667,44 @@ func TestPublishRefuses(t *testing.T) {
 		if err := w.s.Publish(all); err == nil {
 			t.Errorf("%s is published", name)
 		}
+	}
+}
+
+// A handler that panics ends neither the program nor the connection: its accessory is out of reach, and others are not.
+func TestAHandlerThatPanics(t *testing.T) {
+	var log strings.Builder
+	w := start(t, 3, func(o *Options) { o.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	w.h.read = func(a *accessory.A, _ *characteristic.C) Status {
+		if a.Id == 2 {
+			panic("reading")
+		}
+		return OK
+	}
+	w.h.write = func(_ context.Context, a *accessory.A, writes []Write) []Status {
+		if a.Id == 2 {
+			panic("writing")
+		}
+		return make([]Status, len(writes))
+	}
+	c := w.session(w.pair("phone"))
+	got := c.do(207, "GET", fmt.Sprintf("/characteristics?id=2.%d,3.%d", iidOn, iidOn), "").items(t)
+	if Status(*got[0].Status) != OutOfReach || Status(*got[1].Status) != OK {
+		t.Errorf("reading: %+v", got)
+	}
+	got = c.put(207, `{"characteristics":[{"aid":2,"iid":%d,"value":true},{"aid":3,"iid":%d,"value":true}]}`, iidOn, iidOn).items(t)
+	if Status(*got[0].Status) != OutOfReach || Status(*got[1].Status) != OK {
+		t.Errorf("writing: %+v", got)
+	}
+	if text := log.String(); !strings.Contains(text, "level=ERROR") || !strings.Contains(text, "session_test.go") {
+		t.Errorf("the log does not say where: %s", text)
+	}
+}
+
+// Apple's name for a whole number with a sign is int.
+func TestFormatOfWholeNumbers(t *testing.T) {
+	all := home(2)
+	_, brightness := find(all, 2, iidBrightness)
+	if got := metaOf(brightness).Format; brightness.Format != characteristic.FormatInt32 || got != "int" {
+		t.Errorf("%s is shown as %s", brightness.Format, got)
 	}
 }

@@ -199,7 +199,7 @@ func (s *Server) handle(ctx context.Context, values []pending, controller string
 	for n, p := range values {
 		if isIdentify(p.item) {
 			if p.value == true {
-				s.handler.Identify(p.item.a)
+				s.asks().Identify(p.item.a)
 			}
 			continue
 		}
@@ -208,7 +208,7 @@ func (s *Server) handle(ctx context.Context, values []pending, controller string
 	if len(writes) == 0 {
 		return statuses
 	}
-	answers := s.handler.Write(ctx, values[0].item.a, writes)
+	answers := s.asks().Write(ctx, values[0].item.a, writes)
 	for n, index := range at {
 		statuses[index] = OutOfReach
 		if n < len(answers) {
