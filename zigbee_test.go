@@ -224,12 +224,17 @@ func (h *gatewayHost) start() {
 func (h *gatewayHost) pids() []int { return []int{h.cmd.Process.Pid} }
 
 func (h *gatewayHost) open() {
-	for _, d := range h.devices() {
-		if d.Type == "coordinator" {
-			if code := h.f.call(h.t, "PUT", "/api/v1/devices/"+string(d.ID)+"/properties/pairing", map[string]int{"value": 254}, nil); code != 200 {
-				h.t.Fatalf("opening the network: %d", code)
+	var stick hearth.ID
+	eventually(h.t, "the stick is announced", func() bool {
+		for _, d := range h.devices() {
+			if d.Type == "coordinator" {
+				stick = d.ID
 			}
 		}
+		return stick != ""
+	})
+	if code := h.f.call(h.t, "PUT", "/api/v1/devices/"+string(stick)+"/properties/pairing", map[string]int{"value": 254}, nil); code != 200 {
+		h.t.Fatalf("opening the network: %d", code)
 	}
 }
 

@@ -6,8 +6,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
+	"strings"
+	"syscall"
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
@@ -108,7 +111,14 @@ func connectError(broker *url.URL, err error) error {
 	case errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword), errors.Is(err, packets.ErrorRefusedNotAuthorised):
 		return hearth.Errorf(hearth.CodeDenied, "the MQTT broker %s does not take username and password: see username and password_file", broker.Host)
 	case errors.As(err, &verify):
-		return fmt.Errorf("the MQTT broker %s is not trusted: name its certificate authority in ca: %w", broker.Host, err)
+		return fmt.Errorf("the MQTT broker %s is not trusted: name its certificate authority in ca: %w", broker.Host, verify)
 	}
-	return hearth.Errorf(hearth.CodeOffline, "the MQTT broker %s is away: %v", broker.Host, err)
+	why := strings.TrimPrefix(err.Error(), "network Error : ") // the library's own words
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+		return hearth.Errorf(hearth.CodeOffline, "the MQTT broker %s ends the connection at once: is it %s:// there, with TLS only where the name ends in s? (%s)", broker.Host, broker.Scheme, why)
+	case errors.As(err, new(tls.RecordHeaderError)):
+		return hearth.Errorf(hearth.CodeOffline, "the MQTT broker %s does not speak TLS there: write mqtt:// or ws://, or its TLS port (%s)", broker.Host, why)
+	}
+	return hearth.Errorf(hearth.CodeOffline, "the MQTT broker %s is away: %s", broker.Host, why)
 }

@@ -121,10 +121,13 @@ func Convert(from, to string) (Conversion, bool) {
 	return Linear(source.factor/target.factor, (source.offset-target.offset)/target.factor), true
 }
 
+const maxUnit = 32 // bytes of a unit that a device names
+
 // Measured gives p the unit in which its device has it, and returns how numbers are turned into p's: p is a word of the
 // house, or it has no unit and gets that one. It is false where p is measured in something else than the word means.
 func Measured(p hearth.Property, symbol string) (hearth.Property, Conversion, bool) {
 	if p.Unit == "" && p.UnitCode == "" {
+		symbol = Clip(Name(symbol), maxUnit)
 		p.Unit, p.UnitCode = symbol, ucum(symbol)
 		return p, Conversion{}, true
 	}

@@ -2,7 +2,9 @@ package dialect_test
 
 import (
 	"math"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"hearth"
 	"hearth/drivers/mqtt/dialect"
@@ -71,6 +73,21 @@ func TestMeasured(t *testing.T) {
 	}
 	if _, _, ok := dialect.Measured(power, "lx"); ok {
 		t.Error("power in lux")
+	}
+	share, _ := hearth.Word("power_factor_a")
+	if _, c, ok := dialect.Measured(share, "%"); !ok || c.In(95) != 0.95 {
+		t.Error("a power factor in percent")
+	}
+	quality, _ := hearth.Word("link_quality")
+	if _, _, ok := dialect.Measured(quality, "%"); ok {
+		t.Error("a link quality in percent is not the house's")
+	}
+	if _, c, ok := dialect.Measured(quality, "lqi"); !ok || c.In(200) != 200 {
+		t.Error("a link quality in lqi is")
+	}
+	p, _, _ = dialect.Measured(hearth.Property{Name: "fill", Kind: hearth.Number}, "a\nb"+strings.Repeat("é", 200))
+	if strings.ContainsAny(p.Unit, "\n") || len(p.Unit) > 32 || !utf8.ValidString(p.Unit) {
+		t.Errorf("a unit is %q", p.Unit)
 	}
 	p, _, ok = dialect.Measured(hearth.Property{Name: "fill", Kind: hearth.Number}, "m³")
 	if !ok || p.Unit != "m³" || p.UnitCode != "m3" {

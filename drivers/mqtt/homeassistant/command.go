@@ -100,6 +100,11 @@ func (d *Dialect) plan(cmd hearth.Command) ([]*task, error) {
 		}
 		wishes[b.entity][b.point.Name] = cmd.Set[name]
 	}
+	for e, w := range wishes {
+		if !dev.paired(e, w) {
+			return nil, hearth.Errorf(hearth.CodeBadValue, "%s takes color_x and color_y only together", cmd.Device)
+		}
+	}
 	var tasks []*task
 	for _, e := range dev.ordered() {
 		if wishes[e] == nil {
@@ -120,6 +125,22 @@ func (d *Dialect) plan(cmd hearth.Command) ([]*task, error) {
 		}
 	}
 	return tasks, nil
+}
+
+// paired adds the other half of a colour to a wish for one of them, as the lamp said it last; false if it never did.
+func (d *device) paired(e *entity, w wish) bool {
+	_, x := w["color_x"]
+	_, y := w["color_y"]
+	if x == y {
+		return true
+	}
+	for _, b := range d.bound {
+		if name := b.point.Name; b.entity == e && (name == "color_x" && !x || name == "color_y" && !y) && !b.last.IsZero() {
+			w[name] = b.last
+			return true
+		}
+	}
+	return false
 }
 
 func (d *Dialect) task(dev *device, e *entity, publications []publication, cmd hearth.Command) *task {

@@ -216,10 +216,10 @@ func (d *device) claims() []*claim {
 // already: a climate's temperature, a lamp's effect.
 func (c *claim) covers(e *entity, p *point) bool {
 	first := c.points[0]
-	if c.entity.platform == e.platform || e.expire > 0 || e.offDelay > 0 || p.Kind != first.Kind || p.Momentary || len(p.hearings) != 1 {
+	if c.entity.platform == e.platform || e.expire > 0 || e.offDelay > 0 || p.Kind != first.Kind || p.Momentary || len(p.hearings) > 1 {
 		return false
 	}
-	if p.Writable {
+	if p.Writable || len(p.hearings) == 0 {
 		return first.Writable && len(p.Options) > 0 && slices.Equal(p.Options, first.Options)
 	}
 	return slices.ContainsFunc(first.hearings, func(h hearing) bool {

@@ -252,3 +252,49 @@ func TestAssorted(t *testing.T) {
 		b.last("mqtt:s", "on=true")
 	})
 }
+
+// TestParts has what one of Zigbee2MQTT's devices announces beside what it is for: a siren that is stopped in another
+// way, a switch that is a setting, a climate's temperature once more, a firmware, the time it was heard.
+func TestParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		b.announce(`homeassistant/siren/s/siren/config {"device":{"identifiers":["s"]},"command_topic":"z/s/set","optimistic":true,"unique_id":"s","name":null,"command_off_template":"{\"mode\":\"stop\"}","command_template":"{\"mode\":\"{{ tone | default('emergency') }}\",\"level\":\"{% if volume_level is defined %}x{% else %}medium{% endif %}\"}"}
+			homeassistant/climate/c/climate/config {"device":{"identifiers":["c"]},"current_temperature_topic":"z/c","current_temperature_template":"{{ value_json[\"local_temperature\"] }}","temperature_command_topic":"z/c/set","temperature_state_topic":"z/c","temperature_state_template":"{{ value_json.wish }}","unique_id":"c","name":null,"modes":[]}
+			homeassistant/sensor/c/local_temperature/config {"device":{"identifiers":["c"]},"object_id":"c_local_temperature","state_topic":"z/c","device_class":"temperature","unit_of_measurement":"°C","value_template":"{{ value_json[\"local_temperature\"] }}","unique_id":"c_t"}
+			homeassistant/sensor/c/last_seen/config {"device":{"identifiers":["c"]},"object_id":"c_last_seen","state_topic":"z/c","device_class":"timestamp","value_template":"{{ value_json.last_seen }}","unique_id":"c_l"}
+			homeassistant/switch/c/switch_anti_scaling/config {"device":{"identifiers":["c"]},"object_id":"c_anti_scaling","state_topic":"z/c","command_topic":"z/c/set/anti_scaling","value_template":"{{ value_json[\"anti_scaling\"] }}","unique_id":"c_a"}
+			homeassistant/number/c/comfort_temperature_max/config {"device":{"identifiers":["c"]},"object_id":"c_comfort_temperature_max","state_topic":"z/c","command_topic":"z/c/set/max","device_class":"temperature","unit_of_measurement":"°F","entity_category":"config","min":32,"max":212,"value_template":"{{ value_json.max }}","unique_id":"c_m"}
+			homeassistant/sensor/c/energy_produced_a/config {"device":{"identifiers":["c"]},"object_id":"c_energy_produced_a","state_topic":"z/c","device_class":"energy","unit_of_measurement":"Wh","value_template":"{{ value_json.e }}","unique_id":"c_e"}
+			homeassistant/update/c/update/config {"device":{"identifiers":["c"]},"state_topic":"z/c","value_template":"{\"latest_version\":\"{{ value_json['new'] }}\",\"installed_version\":\"1\",\"in_progress\":false}","unique_id":"c_u"}`)
+		dev, _ := b.Device("mqtt:c")
+		for name, want := range map[string]bool{"temperature": true, "temperature_local": false, "last_seen": false, "anti_scaling": true, "on": false, "comfort_temperature_max": true, "firmware_update": true, "unsupported": false} {
+			if _, has := dev.Property(name); has != want {
+				t.Errorf("%s: %v", name, has)
+			}
+		}
+		b.say("z/c", `{"local_temperature":20,"max":212,"new":"2","e":1500,"anti_scaling":"ON"}`)
+		b.last("mqtt:c", "temperature=20", "comfort_temperature_max=100", "firmware_update=offered", "energy_exported=1.5", "anti_scaling=true")
+		if err := b.sends("mqtt:s", set{"on": on(false)}, nil, `z/s/set {"mode":"stop"}`); err != nil {
+			t.Error(err)
+		}
+		if err := b.sends("mqtt:s", set{"on": on(true)}, nil, `z/s/set {"mode":"emergency","level":"medium"}`); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestHalfAColour sets one of two: the other is what the lamp said last.
+func TestHalfAColour(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		b.announce(`homeassistant/light/l/config {"schema":"json","state_topic":"l","command_topic":"l/set","supported_color_modes":["xy"],"unique_id":"l"}`)
+		if err := b.sends("mqtt:l", set{"color_y": num(0.3)}, nil); err == nil || hearth.ErrorOf(err).Code != hearth.CodeBadValue {
+			t.Errorf("half a colour, and the other half is not known: %v", err)
+		}
+		b.say("l", `{"state":"ON","color_mode":"xy","color":{"x":0.4,"y":0.2}}`)
+		err := b.sends("mqtt:l", set{"color_y": num(0.3)}, func(string, string) { b.say("l", `{"state":"ON","color":{"x":0.4,"y":0.3}}`) }, `l/set {"color":{"x":0.4,"y":0.3},"state":"ON"}`)
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -299,8 +299,12 @@ func (d *Dialect) deviceOf(who identity) *device {
 	if dev == nil {
 		id := d.env.ID(d.env.Address(who.address))
 		if dev = d.devices[id]; dev == nil {
-			if err := id.Check(); err != nil || len(d.devices) >= dialect.MaxDevices {
-				d.complain("a device cannot be taken in", clip(who.address), fmt.Errorf("there are %d devices", len(d.devices)))
+			if err := id.Check(); err != nil {
+				d.complain("a device cannot be taken in", who.address, err)
+				return nil
+			}
+			if len(d.devices) >= dialect.MaxDevices {
+				d.complain("too many devices are announced: the rest is left out", d.prefix, fmt.Errorf("more than %d", dialect.MaxDevices))
 				return nil
 			}
 			dev = newDevice(id, nil)

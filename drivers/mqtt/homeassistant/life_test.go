@@ -200,6 +200,38 @@ func TestOwnAnnouncementsAreIgnored(t *testing.T) {
 	})
 }
 
+// TestKeptIsNoNews has a broker come back that says again what it has kept.
+func TestKeptIsNoNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		b.announce(`homeassistant/sensor/x/config {"stat_t":"x","uniq_id":"x","dev_cla":"power","unit_of_meas":"W"}`)
+		count := func() (n int) {
+			for _, r := range b.Readings() {
+				if r.Property == "power" {
+					n++
+				}
+			}
+			return n
+		}
+		b.keeps("x", "5")
+		if count() != 1 {
+			t.Fatalf("%d readings of what was kept", count())
+		}
+		b.d.Silence()
+		b.d.Connected(t.Context())
+		settled()
+		b.keeps("x", "5")
+		if count() != 1 {
+			t.Error("what was known already is told again")
+		}
+		b.keeps("x", "6")
+		b.say("x", "6")
+		if count() != 3 {
+			t.Errorf("%d readings: another value, and one that was said, are news", count())
+		}
+	})
+}
+
 func TestAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Config{})

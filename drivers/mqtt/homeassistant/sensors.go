@@ -182,9 +182,7 @@ func (b *builder) setpoint() (hearth.Property, dialect.Conversion) {
 		own, convert, _ = dialect.Measured(own, b.text("unit_of_measurement"))
 		return own, convert
 	}
-	if word, ok := hearth.Word(own.Name); !ok || word.Unit != p.Unit {
-		p.Name = own.Name
-	}
+	p.Name = own.Name
 	return p, convert
 }
 

@@ -322,13 +322,16 @@ func (d *Dialect) hear(l *listener, s *scope, at time.Time, retained bool) {
 func (d *Dialect) heard(l *listener, value hearth.Value, at time.Time, retained bool) {
 	dev := l.device
 	b := dev.bound[l.property]
+	again := retained && b.last == value // the broker says what it has kept: no news
 	b.last = value
 	dev.bound[l.property] = b
 	readings := []hearth.Reading{{Device: dev.id, Property: l.property, Value: value, Time: at}}
 	if dev.reachable != nil && !*dev.reachable { // to the house, what speaks is there; its own word weighs more
 		readings = append(readings, hearth.Reading{Device: dev.id, Property: reachable, Value: hearth.BoolOf(false)})
 	}
-	d.env.Bus.Report(readings...)
+	if !again {
+		d.env.Bus.Report(readings...)
+	}
 	if !retained {
 		d.waiter.Heard(dev.id, l.property)
 	}

@@ -88,6 +88,25 @@ func TestTemplates(t *testing.T) {
 	}
 }
 
+func TestTruncate(t *testing.T) {
+	for source, want := range map[string]string{
+		`{{ value | truncate(9, True, '', 0) }}`:  "some long",
+		`{{ value | truncate(9, False, '', 0) }}`: "some",
+		`{{ value | truncate(7, False, '', 0) }}`: "some",
+		`{{ value | truncate(8, True) }}`:         "some ...",
+		`{{ value | truncate(12) }}`:              "some long text",
+		`{{ value | truncate(-5, True, '', 0) }}`: "",
+	} {
+		parsed, err := parseTemplate(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := parsed.render(&scope{value: "some long text"}); err != nil || got != want {
+			t.Errorf("%s gave %q, %v, want %q", source, got, err, want)
+		}
+	}
+}
+
 func TestTemplatesRefused(t *testing.T) {
 	for _, source := range []string{
 		"{{ states('sensor.x') }}", "{{ now() }}", "{{ this.state }}", "{{ value_json.a | regex_replace('a','b') }}", "{% for x in value_json %}{% endfor %}",

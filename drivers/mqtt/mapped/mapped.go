@@ -32,6 +32,7 @@ type Dialect struct {
 type device struct {
 	Device
 	face hearth.Device
+	said map[string]hearth.Value // last, by property
 }
 
 // A hearing is what a topic says of one device.
@@ -45,7 +46,7 @@ type hearing struct {
 func New(env dialect.Env, described []Device) *Dialect {
 	d := &Dialect{env: env, devices: map[hearth.ID]*device{}, topics: map[string][]hearing{}}
 	for _, cfg := range described {
-		dev := &device{Device: cfg}
+		dev := &device{Device: cfg, said: map[string]hearth.Value{}}
 		dev.face = hearth.Device{ID: env.ID(cfg.ID), Name: cfg.Name, Type: cfg.Type, Vendor: cfg.Vendor, Model: cfg.Model}
 		if dev.face.Name == "" {
 			dev.face.Name = cfg.ID
@@ -150,11 +151,17 @@ func (d *Dialect) hear(h hearing, m dialect.Message, whole any, parsed bool) {
 				"device", h.device.face.ID, "property", p.Property, "topic", m.Topic, "said", dialect.Name(text(v)))
 			continue
 		}
+		if m.Retained && h.device.said[p.Property] == value { // the broker says again what it has kept: no news
+			continue
+		}
+		h.device.said[p.Property] = value
 		readings = append(readings, hearth.Reading{Device: h.device.face.ID, Property: p.Property, Value: value, Time: when})
 		names = append(names, p.Property)
 	}
 	if len(readings) > 0 {
 		d.env.Bus.Report(readings...)
+	}
+	if !m.Retained {
 		d.waiter.Heard(h.device.face.ID, names...)
 	}
 }

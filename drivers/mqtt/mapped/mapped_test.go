@@ -104,6 +104,12 @@ func TestReachTimeAndPresses(t *testing.T) {
 	if bus.Value(pump, "button") != hearth.TextOf("double") {
 		t.Error("a press does not count")
 	}
+	bus.Say(d, "state", `{"p":7}`)
+	known := bus.Count(pump, "power")
+	bus.Keep(d, "state", `{"p":7}`)
+	if bus.Count(pump, "power") != known {
+		t.Error("what the broker says again is news")
+	}
 	hour := time.Now().Add(-time.Hour).Truncate(time.Millisecond)
 	for at, want := range map[string]time.Time{
 		`"` + hour.Format(time.RFC3339Nano) + `"`: hour, hearth.NumberOf(float64(hour.UnixMilli())).String(): hour, `"never"`: {}, `1`: {}, `-5`: {}, `{}`: {},

@@ -255,3 +255,26 @@ func TestSeveralBridges(t *testing.T) {
 		t.Errorf("%d bridges", len(d.instances))
 	}
 }
+
+// TestKeptIsNoNews has a broker come back that says again what it has kept.
+func TestKeptIsNoNews(t *testing.T) {
+	env, bus := dialecttest.New(t, "z2m")
+	d := New(env, Config{BaseTopics: []string{"zigbee2mqtt"}})
+	for life := range 2 {
+		ctx, cancel := context.WithCancel(t.Context())
+		d.Connected(ctx)
+		bus.Keep(d, "zigbee2mqtt/bridge/devices", oneDevice(lampExposes))
+		bus.Keep(d, "zigbee2mqtt/thing", `{"state":"ON"}`)
+		if n := bus.Count(thing, "on"); n != 1 {
+			t.Errorf("life %d: told %d times", life, n)
+		}
+		if life == 1 {
+			bus.Keep(d, "zigbee2mqtt/thing", `{"state":"OFF"}`)
+			if bus.Value(thing, "on") != hearth.BoolOf(false) {
+				t.Error("another value that was kept is not told")
+			}
+		}
+		cancel()
+		d.Silence()
+	}
+}

@@ -183,6 +183,9 @@ func (in *instance) group(id hearth.ID, info groupInfo) bool {
 func (in *instance) take(dev *device, friendly string) {
 	d := in.d
 	old := in.members[dev.ID]
+	if was := d.before[dev.ID]; old == nil && was != nil { // what home knows already is no news
+		dev.values = was.values
+	}
 	if old != nil {
 		dev.values, dev.wanted, dev.heard, dev.asked = old.values, old.wanted, old.heard, old.asked
 		if dev.buttons != nil && old.buttons != nil {

@@ -25,14 +25,19 @@ func (dev *device) state(m dialect.Message) {
 	if learnt || pressed && dev.learns(press) {
 		dev.announce()
 	}
+	dev.heard = dev.heard || len(readings) > 0
+	if m.Retained { // the broker says again what it has kept: no news
+		readings = slices.DeleteFunc(readings, func(r hearth.Reading) bool { return dev.values[r.Property].value == r.Value })
+	}
 	if len(readings) > 0 {
-		dev.heard = true
 		dev.tell(dev.gone(), readings...)
 	}
 	if p, known := dev.Property(press.Property); pressed && known && p.Accepts(press.Value) == nil {
 		d.env.Bus.Report(press)
 	}
-	d.waiter.Heard(dev.ID, names...)
+	if !m.Retained {
+		d.waiter.Heard(dev.ID, names...)
+	}
 }
 
 // read makes readings of a state. What a device was not announced to say is learnt, within bounds, or left out.

@@ -44,6 +44,7 @@ type Dialect struct {
 	ctx       context.Context // nil without a broker
 	instances map[string]*instance
 	devices   map[hearth.ID]*device
+	before    map[hearth.ID]*device // those of the last connection
 	topics    map[string]*device
 }
 
@@ -58,6 +59,9 @@ func New(env dialect.Env, cfg Config) *Dialect {
 }
 
 func (d *Dialect) reset() {
+	if len(d.devices) > 0 {
+		d.before = d.devices
+	}
 	d.instances, d.devices, d.topics = map[string]*instance{}, map[hearth.ID]*device{}, map[string]*device{}
 }
 
