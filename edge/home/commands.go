@@ -114,7 +114,7 @@ func (h *Home) accept(e *entry) (rec hearth.Record, err error) {
 // goroutine that then goes on to the driver. Each write waits for the disk, each change of goroutines for a processor,
 // and so does whoever pressed the button.
 func (h *Home) acceptAtOnce(e *entry, l *line) (rec hearth.Record, err error) {
-	stored := make(chan error, 1)
+	stored, device := make(chan error, 1), e.rec.Device
 	go func() {
 		err := h.advance(e, false, nil, hearth.Accepted, hearth.Sent)
 		if err != nil {
@@ -125,7 +125,7 @@ func (h *Home) acceptAtOnce(e *entry, l *line) (rec hearth.Record, err error) {
 		if err == nil {
 			h.carryOut(e)
 		}
-		h.work(e.rec.Device, l)
+		h.work(device, l)
 	}()
 	err = <-stored
 	return rec, err
