@@ -79,6 +79,7 @@ type (
 type HomeView struct {
 	ID       string `json:"id"`
 	Name     string `json:"name"`
+	Tenant   string `json:"tenant"`
 	Online   bool   `json:"online"`    // its gateway has a live session
 	LastSeen Time   `json:"last_seen"` // null if it never said anything
 	Backlog  uint64 `json:"backlog"`   // rows still on the gateway, as it last said

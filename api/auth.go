@@ -26,9 +26,9 @@ type AuthOptions struct {
 	Find   func(secret string) (hearth.Token, bool) // the token of that secret
 	Cookie string                                   // the session cookie's name; cookies do not know ports, so each program has its own
 
-	// Sees says, before its scope is looked at, why a token must not even learn whether what a request names is there.
-	// Nil: every token sees everything.
-	Sees func(r *http.Request, token hearth.Token) error
+	// Narrow returns the token as what it is worth for what a request names, or why it must not even learn whether that
+	// is there. Nil: every token is worth the same everywhere.
+	Narrow func(r *http.Request, token hearth.Token) (hearth.Token, error)
 
 	// Session finds the token behind a session cookie, where it holds something else than a token's secret (a person
 	// logged in with a password). Nil: the cookie holds the secret.
@@ -85,11 +85,11 @@ func WithToken(ctx context.Context, token hearth.Token) context.Context {
 func (a *Auth) Need(scope hearth.Scope, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, err := a.Identify(r)
-		if err == nil && a.o.Sees != nil {
-			err = a.o.Sees(r, token)
+		if err == nil && a.o.Narrow != nil {
+			token, err = a.o.Narrow(r, token)
 		}
 		if err == nil && !token.Scope.Allows(scope) {
-			err = hearth.Errorf(hearth.CodeDenied, "this needs scope %s, the token %s has %s", scope, token.Name, token.Scope)
+			err = hearth.Errorf(hearth.CodeDenied, "this needs scope %s, %s has %s", scope, token.Name, token.Scope)
 		}
 		if err != nil {
 			Fail(w, r, err)
@@ -139,18 +139,21 @@ func (a *Auth) failed(r *http.Request, why string) error {
 	return hearth.Errorf(hearth.CodeUnknownToken, "%s", why)
 }
 
-// Still reports whether the token that let r in is still good: long streams ask now and then.
-func (a *Auth) Still(r *http.Request) bool {
-	if _, secret, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok {
-		_, ok = a.o.Find(strings.TrimSpace(secret))
-		return ok
+// Still reports whether who was let in with r would be let in again: long streams ask now and then.
+func (a *Auth) Still(r *http.Request, scope hearth.Scope) bool {
+	var token hearth.Token
+	var ok bool
+	if _, secret, given := strings.Cut(r.Header.Get("Authorization"), " "); given {
+		token, ok = a.o.Find(strings.TrimSpace(secret))
+	} else if cookie, err := r.Cookie(a.o.Cookie); err == nil {
+		token, ok = a.o.Session(cookie.Value)
 	}
-	cookie, err := r.Cookie(a.o.Cookie)
-	if err != nil {
-		return false
+	if ok && a.o.Narrow != nil {
+		var err error
+		token, err = a.o.Narrow(r, token)
+		ok = err == nil
 	}
-	_, ok := a.o.Session(cookie.Value)
-	return ok
+	return ok && token.Scope.Allows(scope)
 }
 
 // Page is Need for pages: a link with ?token= is exchanged for the session cookie and answered 303 to the same address
@@ -163,8 +166,8 @@ func (a *Auth) Page(scope hearth.Scope, next http.Handler) http.Handler {
 			return
 		}
 		token, err := a.Identify(r)
-		if err == nil && !token.Scope.Allows(scope) {
-			err = hearth.Errorf(hearth.CodeDenied, "this page needs scope %s, the token %s has %s", scope, token.Name, token.Scope)
+		if err == nil && !token.Most().Allows(scope) {
+			err = hearth.Errorf(hearth.CodeDenied, "this page needs scope %s, %s has %s", scope, token.Name, token.Most())
 		}
 		if err != nil {
 			a.o.Denied(w, r, err)

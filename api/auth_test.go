@@ -208,15 +208,17 @@ func TestRemoteAddress(t *testing.T) {
 
 func TestStill(t *testing.T) {
 	good := true
-	auth := NewAuth(AuthOptions{Cookie: "c", Find: func(secret string) (hearth.Token, bool) { return hearth.Token{}, good && secret == "s" }})
+	auth := NewAuth(AuthOptions{Cookie: "c", Find: func(secret string) (hearth.Token, bool) {
+		return hearth.Token{Scope: hearth.ScopeRead}, good && secret == "s"
+	}})
 	byHeader, byCookie, none := httptest.NewRequest("GET", "/", nil), httptest.NewRequest("GET", "/", nil), httptest.NewRequest("GET", "/", nil)
 	byHeader.Header.Set("Authorization", "Bearer s")
 	byCookie.AddCookie(&http.Cookie{Name: "c", Value: "s"})
-	if !auth.Still(byHeader) || !auth.Still(byCookie) || auth.Still(none) {
+	if !auth.Still(byHeader, hearth.ScopeRead) || !auth.Still(byCookie, hearth.ScopeRead) || auth.Still(none, hearth.ScopeRead) {
 		t.Error("a good token is not")
 	}
 	good = false
-	if auth.Still(byHeader) || auth.Still(byCookie) {
+	if auth.Still(byHeader, hearth.ScopeRead) || auth.Still(byCookie, hearth.ScopeRead) {
 		t.Error("a token that was removed still is")
 	}
 }

@@ -28,6 +28,8 @@ type Route struct {
 	Statuses []int    // all statuses with that answer; none is 200, or 204 without an answer
 	Problems []string // codes that the handler may answer, beside those that every route may
 
+	Unaudited bool // it changes nothing that a person would ask about later
+
 	Handler func(w http.ResponseWriter, r *http.Request) error // an error goes to Fail
 }
 
@@ -43,6 +45,7 @@ type Param struct {
 type Table struct {
 	Title, Version, Summary string
 	Routes                  []Route
+	Audit                   Audit // nil: nobody keeps it
 }
 
 // Mount registers every route. Those with a scope are behind auth.
@@ -54,7 +57,7 @@ func (t Table) Mount(mux *http.ServeMux, auth *Auth) {
 			}
 		})
 		if route.Scope != "" {
-			handler = auth.Need(route.Scope, handler)
+			handler = auth.Need(route.Scope, t.audited(route, handler))
 		}
 		mux.Handle(strings.TrimSpace(route.Method+" "+route.Path), handler)
 	}

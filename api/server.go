@@ -52,7 +52,7 @@ func recoverPanic(log *slog.Logger, w *trackedWriter, r *http.Request) {
 		panic(reason) // the server's own way to cut a connection
 	}
 	log.Error("a request panicked", "method", r.Method, "path", r.URL.Path, "panic", reason, "stack", string(debug.Stack()))
-	if w.started {
+	if w.status != 0 {
 		panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 	}
 	c, _ := classOf(CodeInternal)
@@ -60,19 +60,23 @@ func recoverPanic(log *slog.Logger, w *trackedWriter, r *http.Request) {
 	writeJSON(w, c.status, "application/problem+json", Problem{Type: "/problems/" + c.code, Title: c.title, Status: c.status, Instance: r.URL.EscapedPath(), Code: c.code})
 }
 
-// trackedWriter knows whether an answer has begun.
+// trackedWriter knows whether an answer has begun, and with what status.
 type trackedWriter struct {
 	http.ResponseWriter
-	started bool
+	status int // 0: not yet
 }
 
 func (w *trackedWriter) WriteHeader(status int) {
-	w.started = w.started || status >= 200
+	if w.status == 0 && status >= 200 {
+		w.status = status
+	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
 func (w *trackedWriter) Write(b []byte) (int, error) {
-	w.started = true
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
 	return w.ResponseWriter.Write(b)
 }
 

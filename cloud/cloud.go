@@ -158,7 +158,7 @@ func newAuth(books *accounts.Accounts, log *slog.Logger) *api.Auth {
 			}
 			return token, ok
 		},
-		Cookie: web.CookieName, Address: web.ClientAddress, Sees: web.Sees,
+		Cookie: web.CookieName, Address: web.ClientAddress, Narrow: web.Narrow(books),
 		Hint: "hearth-cloud token add -config /etc/hearth/cloud.yaml -name NAME -scope admin",
 	})
 }
@@ -169,7 +169,7 @@ func firstLink(ctx context.Context, books *accounts.Accounts, address string, c 
 	if err != nil || there {
 		return err
 	}
-	secret, err := books.AddToken(ctx, "first-link", hearth.ScopeAdmin, "")
+	secret, err := books.AddToken(ctx, hearth.Token{Name: "first-link", Scope: hearth.ScopeAdmin, Home: ""})
 	if errors.Is(err, &hearth.Error{Code: hearth.CodeConflict}) {
 		return nil // another receiver on the same database was quicker
 	}

@@ -141,7 +141,7 @@ func TestHomesAreApart(t *testing.T) {
 	r.must(err)
 	defer books.Close()
 	token := func(name string, scope hearth.Scope, home string) string {
-		secret, err := books.AddToken(t.Context(), name, scope, home)
+		secret, err := books.AddToken(t.Context(), hearth.Token{Name: name, Scope: scope, Home: home})
 		r.must(err)
 		return secret
 	}

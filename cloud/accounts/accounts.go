@@ -4,6 +4,7 @@ package accounts
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -37,8 +38,11 @@ type Accounts struct {
 	postgres bool
 	writing  chan struct{} // holds one while a transaction of this process is under way
 
-	mu    sync.Mutex
-	cache map[string]cached
+	process string // names this process in leases
+
+	mu     sync.Mutex
+	cache  map[string]cached
+	places map[string]place
 }
 
 // Open opens the database, makes or migrates its schema, and refuses one that a newer version has written.
@@ -46,7 +50,7 @@ func Open(ctx context.Context, o Options) (*Accounts, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	a := &Accounts{now: o.Now, cache: map[string]cached{}, writing: make(chan struct{}, 1)}
+	a := &Accounts{now: o.Now, cache: map[string]cached{}, places: map[string]place{}, writing: make(chan struct{}, 1), process: rand.Text()}
 	driver, source, err := a.source(o)
 	if err != nil {
 		return nil, err
@@ -139,5 +143,13 @@ func ignoreDone(err error) error {
 }
 
 func (a *Accounts) millis() int64 { return a.now().UnixMilli() }
+
+// millisOf is 0 for the zero time.
+func millisOf(t hearth.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
 
 func timeOf(ms int64) hearth.Time { return hearth.Time{Time: time.UnixMilli(ms).UTC()} }

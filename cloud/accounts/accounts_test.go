@@ -56,7 +56,7 @@ func TestEveryDatabase(t *testing.T) {
 
 func testHomes(t *testing.T, o Options) {
 	a, ctx := open(t, o), t.Context()
-	cabin, code, err := a.AddHome(ctx, "  Cabin ")
+	cabin, code, err := a.AddHome(ctx, "", "  Cabin ")
 	if err != nil || cabin.Name != "Cabin" || len(code.Secret) != 9 || code.Secret[4] != '-' {
 		t.Fatalf("AddHome = %+v, %+v, %v", cabin, code, err)
 	}
@@ -64,25 +64,26 @@ func testHomes(t *testing.T, o Options) {
 		"Cabin": hearth.CodeConflict, cabin.ID: hearth.CodeConflict, "": hearth.CodeBadValue, "a\nb": hearth.CodeBadValue,
 		strings.Repeat("x", 101): hearth.CodeBadValue, "\xff": hearth.CodeBadValue,
 	} {
-		if _, _, err := a.AddHome(ctx, name); codeOf(err) != want {
+		if _, _, err := a.AddHome(ctx, "", name); codeOf(err) != want {
 			t.Errorf("AddHome(%q): %v, want code %s", name, err, want)
 		}
 	}
-	if _, _, err := a.AddHome(ctx, "Attic"); err != nil {
+	if _, _, err := a.AddHome(ctx, "", "Attic"); err != nil {
 		t.Fatal(err)
 	}
-	homes, err := a.Homes(ctx)
+	everywhere := hearth.Token{Scope: hearth.ScopeRead}
+	homes, err := a.Visible(ctx, everywhere)
 	if err != nil || len(homes) != 2 || homes[0].Name != "Attic" || homes[1].ID != cabin.ID {
 		t.Fatalf("Homes = %+v, %v", homes, err)
 	}
 	for _, key := range []string{cabin.ID, "Cabin"} {
-		if got, err := a.Home(ctx, key); err != nil || got.ID != cabin.ID {
-			t.Errorf("Home(%q) = %+v, %v", key, got, err)
+		if got, err := a.NamedHome(ctx, everywhere, key); err != nil || got.ID != cabin.ID {
+			t.Errorf("NamedHome(%q) = %+v, %v", key, got, err)
 		}
 	}
 	for _, key := range []string{"cabin", "", "x\x00y", "' OR 1=1 --"} {
-		if _, err := a.Home(ctx, key); err == nil {
-			t.Errorf("Home(%q) is found", key)
+		if _, err := a.NamedHome(ctx, everywhere, key); err == nil {
+			t.Errorf("NamedHome(%q) is found", key)
 		}
 	}
 }
@@ -91,7 +92,7 @@ func testClaimWorksOnce(t *testing.T, o Options) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	o.Now = func() time.Time { return now }
 	a, ctx := open(t, o), t.Context()
-	home, code, err := a.AddHome(ctx, "Cabin")
+	home, code, err := a.AddHome(ctx, "", "Cabin")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +108,7 @@ func testClaimWorksOnce(t *testing.T, o Options) {
 	if _, err := a.Claim(ctx, code.Secret); codeOf(err) != hearth.CodeNotFound {
 		t.Errorf("a second claim: %v", err)
 	}
-	_, late, err := a.AddHome(ctx, "Attic")
+	_, late, err := a.AddHome(ctx, "", "Attic")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +124,7 @@ func testClaimWorksOnce(t *testing.T, o Options) {
 
 func testClaimedByManyAtOnce(t *testing.T, o Options) {
 	a := open(t, o)
-	_, code, err := a.AddHome(t.Context(), "Cabin")
+	_, code, err := a.AddHome(t.Context(), "", "Cabin")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,14 +147,14 @@ func testClaimedByManyAtOnce(t *testing.T, o Options) {
 
 func testTokens(t *testing.T, o Options) {
 	a, ctx := open(t, o), t.Context()
-	home, _, err := a.AddHome(ctx, "Cabin")
+	home, _, err := a.AddHome(ctx, "", "Cabin")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if admin, err := a.HasAdmin(ctx); admin || err != nil {
 		t.Errorf("a fresh database has an administrator: %v", err)
 	}
-	secret, err := a.AddToken(ctx, "me", hearth.ScopeAdmin, "")
+	secret, err := a.AddToken(ctx, hearth.Token{Name: "me", Scope: hearth.ScopeAdmin, Home: ""})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,11 +171,11 @@ func testTokens(t *testing.T, o Options) {
 		{"x", "gateway", "", hearth.CodeBadValue},
 		{"x", "read", "nowhere", hearth.CodeNotFound},
 	} {
-		if _, err := a.AddToken(ctx, bad.name, hearth.Scope(bad.scope), bad.home); codeOf(err) != bad.code {
+		if _, err := a.AddToken(ctx, hearth.Token{Name: bad.name, Scope: hearth.Scope(bad.scope), Home: bad.home}); codeOf(err) != bad.code {
 			t.Errorf("AddToken(%q, %q, %q): %v, want %s", bad.name, bad.scope, bad.home, err, bad.code)
 		}
 	}
-	bound, err := a.AddToken(ctx, "grafana", hearth.ScopeRead, home.ID)
+	bound, err := a.AddToken(ctx, hearth.Token{Name: "grafana", Scope: hearth.ScopeRead, Home: home.ID})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,11 +199,11 @@ func TestFindForgetsAndRemembers(t *testing.T) {
 	now := time.Now()
 	a := open(t, Options{Dir: t.TempDir(), Now: func() time.Time { return now }})
 	ctx := t.Context()
-	gone, err := a.AddToken(ctx, "gone", hearth.ScopeRead, "")
+	gone, err := a.AddToken(ctx, hearth.Token{Name: "gone", Scope: hearth.ScopeRead, Home: ""})
 	if err != nil {
 		t.Fatal(err)
 	}
-	stays, err := a.AddToken(ctx, "stays", hearth.ScopeRead, "")
+	stays, err := a.AddToken(ctx, hearth.Token{Name: "stays", Scope: hearth.ScopeRead, Home: ""})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,13 +240,13 @@ func TestTwoProcessesAtOnce(t *testing.T) {
 			if i%2 == 0 {
 				a = command
 			}
-			if _, _, err := a.AddHome(context.Background(), "home "+string(rune('A'+i))); err != nil {
+			if _, _, err := a.AddHome(context.Background(), "", "home "+string(rune('A'+i))); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	all.Wait()
-	homes, err := daemon.Homes(t.Context())
+	homes, err := daemon.Visible(t.Context(), hearth.Token{Scope: hearth.ScopeRead})
 	if err != nil || len(homes) != 40 {
 		t.Errorf("%d homes, %v", len(homes), err)
 	}
@@ -254,7 +255,7 @@ func TestTwoProcessesAtOnce(t *testing.T) {
 func TestFilesAreTheOwnersAlone(t *testing.T) {
 	dir := t.TempDir()
 	a := open(t, Options{Dir: dir})
-	if _, _, err := a.AddHome(t.Context(), "Cabin"); err != nil {
+	if _, _, err := a.AddHome(t.Context(), "", "Cabin"); err != nil {
 		t.Fatal(err)
 	}
 	files, err := filepath.Glob(filepath.Join(dir, File+"*"))
@@ -305,7 +306,7 @@ func testTxRollsBack(t *testing.T, o Options) {
 	if !errors.Is(err, broken) {
 		t.Error(err)
 	}
-	if homes, err := a.Homes(t.Context()); err != nil || len(homes) != 0 {
+	if homes, err := a.Visible(t.Context(), hearth.Token{Scope: hearth.ScopeRead}); err != nil || len(homes) != 0 {
 		t.Errorf("%+v, %v", homes, err)
 	}
 }

@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -21,7 +22,8 @@ const ClaimLife = 24 * time.Hour
 // A Home is a household with at most one gateway.
 type Home struct {
 	ID      string
-	Name    string
+	Name    string // unique within its tenant
+	Tenant  string
 	Created hearth.Time
 }
 
@@ -31,26 +33,29 @@ type Code struct {
 	Expires hearth.Time
 }
 
-// AddHome makes a home and the code that its gateway joins with. A name that exists is code conflict, one that cannot
-// be a name bad_value.
-func (a *Accounts) AddHome(ctx context.Context, name string) (Home, Code, error) {
-	name = strings.TrimSpace(name)
-	if err := checkHomeName(name); err != nil {
+// AddHome makes a home of a tenant, "" being the main one, and the code that its gateway joins with. A name that the
+// tenant has already is code conflict, one that cannot be a name bad_value, an unknown tenant not_found.
+func (a *Accounts) AddHome(ctx context.Context, tenant, name string) (Home, Code, error) {
+	name, tenant = strings.TrimSpace(name), cmp.Or(tenant, MainTenant)
+	if err := checkName("home", name); err != nil {
 		return Home{}, Code{}, err
 	}
-	home := Home{ID: "h" + strings.ToLower(rand.Text()[:9]), Name: name, Created: timeOf(a.millis())}
+	home := Home{ID: "h" + strings.ToLower(rand.Text()[:9]), Name: name, Tenant: tenant, Created: timeOf(a.millis())}
 	code := Code{Secret: newCode(), Expires: timeOf(a.now().Add(ClaimLife).UnixMilli())}
 	err := a.Tx(ctx, func(tx *sql.Tx) error {
+		if err := tenantIsThere(ctx, tx, tenant); err != nil {
+			return err
+		}
 		var taken int
 		// An id is a name too: `bucket` and `db` take either, so no home may be called what another one is.
-		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM homes WHERE name = $1 OR id = $1`, name).Scan(&taken); err != nil {
+		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM homes WHERE tenant = $1 AND label = $2 OR id = $2`, tenant, name).Scan(&taken); err != nil {
 			return err
 		}
 		if taken > 0 {
 			return hearth.Errorf(hearth.CodeConflict, "there is a home %q already: choose another name", name)
 		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO homes (id, name, created) VALUES ($1, $2, $3)`,
-			home.ID, home.Name, home.Created.UnixMilli()); err != nil {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO homes (id, name, label, tenant, created) VALUES ($1, $1, $2, $3, $4)`,
+			home.ID, home.Name, home.Tenant, home.Created.UnixMilli()); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO claims (hash, home, expires) VALUES ($1, $2, $3)`,
@@ -63,52 +68,89 @@ func (a *Accounts) AddHome(ctx context.Context, name string) (Home, Code, error)
 	return home, code, nil
 }
 
-func checkHomeName(name string) error {
+// checkName says why something cannot be called that.
+func checkName(what, name string) error {
 	switch {
 	case name == "":
-		return hearth.Errorf(hearth.CodeBadValue, "a home needs a name")
+		return hearth.Errorf(hearth.CodeBadValue, "a %s needs a name", what)
 	case len(name) > 100 || !utf8.ValidString(name):
-		return hearth.Errorf(hearth.CodeBadValue, "a home's name is at most 100 bytes of UTF-8")
+		return hearth.Errorf(hearth.CodeBadValue, "a %s's name is at most 100 bytes of UTF-8", what)
 	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return hearth.Errorf(hearth.CodeBadValue, "a home's name has printable characters only")
+		return hearth.Errorf(hearth.CodeBadValue, "a %s's name has printable characters only", what)
 	}
 	return nil
 }
 
-// Homes returns all homes, by name.
-func (a *Accounts) Homes(ctx context.Context) ([]Home, error) {
-	rows, err := a.db.QueryContext(ctx, `SELECT id, name, created FROM homes ORDER BY name, id`)
+// Visible returns the homes in which token may at least read, by name.
+func (a *Accounts) Visible(ctx context.Context, token hearth.Token) ([]Home, error) {
+	rows, err := a.db.QueryContext(ctx, `SELECT id, label, tenant, created FROM homes ORDER BY label, id`)
 	if err != nil {
 		return nil, fmt.Errorf("listing the homes: %w", err)
 	}
 	defer rows.Close()
 	homes := []Home{}
 	for rows.Next() {
-		var h Home
-		var created int64
-		if err := rows.Scan(&h.ID, &h.Name, &created); err != nil {
+		h, err := scanHome(rows)
+		if err != nil {
 			return nil, fmt.Errorf("listing the homes: %w", err)
 		}
-		h.Created = timeOf(created)
-		homes = append(homes, h)
+		if token.In(h.Tenant, h.ID).Allows(hearth.ScopeRead) {
+			homes = append(homes, h)
+		}
 	}
 	return homes, rows.Err()
 }
 
-// Home returns the home of that id or name; code not_found if there is none.
-func (a *Accounts) Home(ctx context.Context, idOrName string) (Home, error) {
+func scanHome(row interface{ Scan(...any) error }) (Home, error) {
 	var h Home
 	var created int64
-	err := a.db.QueryRowContext(ctx, `SELECT id, name, created FROM homes WHERE id = $1 OR name = $1`, strings.ToValidUTF8(idOrName, "\uFFFD")).Scan(&h.ID, &h.Name, &created)
+	err := row.Scan(&h.ID, &h.Name, &h.Tenant, &created)
+	h.Created = timeOf(created)
+	return h, err
+}
+
+// Home returns the home of that id; code not_found if there is none.
+func (a *Accounts) Home(ctx context.Context, id string) (Home, error) {
+	h, err := scanHome(a.db.QueryRowContext(ctx, `SELECT id, label, tenant, created FROM homes WHERE id = $1`, strings.ToValidUTF8(id, "\uFFFD")))
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return Home{}, hearth.Errorf(hearth.CodeNotFound, "there is no such home")
+		return Home{}, missingHome()
 	case err != nil:
 		return Home{}, fmt.Errorf("looking for a home: %w", err)
 	}
-	h.Created = timeOf(created)
 	return h, nil
 }
+
+// NamedHome returns the home that token sees by that id or name. Code not_found if there is none, conflict if several
+// tenants have one of that name.
+func (a *Accounts) NamedHome(ctx context.Context, token hearth.Token, idOrName string) (Home, error) {
+	rows, err := a.db.QueryContext(ctx, `SELECT id, label, tenant, created FROM homes WHERE id = $1 OR label = $1`, strings.ToValidUTF8(idOrName, "\uFFFD"))
+	if err != nil {
+		return Home{}, fmt.Errorf("looking for a home: %w", err)
+	}
+	defer rows.Close()
+	var found []Home
+	for rows.Next() {
+		h, err := scanHome(rows)
+		if err != nil {
+			return Home{}, fmt.Errorf("looking for a home: %w", err)
+		}
+		if token.In(h.Tenant, h.ID) != "" {
+			found = append(found, h)
+		}
+	}
+	switch {
+	case rows.Err() != nil:
+		return Home{}, fmt.Errorf("looking for a home: %w", rows.Err())
+	case len(found) == 0:
+		return Home{}, missingHome()
+	case len(found) > 1:
+		return Home{}, hearth.Errorf(hearth.CodeConflict, "several tenants have a home of that name: name it by its id")
+	}
+	return found[0], nil
+}
+
+func missingHome() error { return hearth.Errorf(hearth.CodeNotFound, "there is no such home") }
 
 // Claim trades a code for the token of the home's gateway. A code that is unknown, used or too old is code not_found.
 func (a *Accounts) Claim(ctx context.Context, code string) (hearth.Claim, error) {
@@ -122,7 +164,7 @@ func (a *Accounts) Claim(ctx context.Context, code string) (hearth.Claim, error)
 		if err != nil {
 			return err
 		}
-		if err := tx.QueryRowContext(ctx, `SELECT name FROM homes WHERE id = $1`, claim.Home).Scan(&claim.Name); err != nil {
+		if err := tx.QueryRowContext(ctx, `SELECT label FROM homes WHERE id = $1`, claim.Home).Scan(&claim.Name); err != nil {
 			return err
 		}
 		claim.TokenName = "gateway-" + claim.Home
@@ -133,7 +175,7 @@ func (a *Accounts) Claim(ctx context.Context, code string) (hearth.Claim, error)
 		if taken > 0 { // somebody chose that name by hand
 			claim.TokenName += "-" + strings.ToLower(rand.Text()[:6])
 		}
-		claim.Token, err = a.insertToken(ctx, tx, claim.TokenName, hearth.ScopeGateway, claim.Home)
+		claim.Token, err = a.insertToken(ctx, tx, hearth.Token{Name: claim.TokenName, Scope: hearth.ScopeGateway, Home: claim.Home})
 		return err
 	})
 	if err != nil {

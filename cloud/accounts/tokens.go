@@ -24,36 +24,33 @@ type cached struct {
 
 var tokenName = regexp.MustCompile(`^[\pL\pN][\pL\pN ._@+-]{0,63}$`)
 
-// AddToken makes a token and returns its secret, which is not kept. home is an id or "" for all homes. A name that
-// exists is code conflict; one of the wrong form, or a scope that does not exist, bad_value; an unknown home not_found.
-func (a *Accounts) AddToken(ctx context.Context, name string, scope hearth.Scope, home string) (secret string, err error) {
-	if !tokenName.MatchString(name) {
-		return "", hearth.Errorf(hearth.CodeBadValue, "token name %q: want at most 64 letters, digits, spaces and . _ @ + -", name)
-	}
-	switch scope {
-	case hearth.ScopeRead, hearth.ScopeControl, hearth.ScopeAdmin, hearth.ScopeWrite:
-	case hearth.ScopeGateway:
-		if home == "" {
-			return "", hearth.Errorf(hearth.CodeBadValue, "a token of scope gateway belongs to one home: name it")
-		}
-	default:
-		return "", hearth.Errorf(hearth.CodeBadValue, "scope %q: want read, control, write, admin or gateway", scope)
+// AddToken makes a token of that name, scope, tenant or home, owner and end, and returns its secret, which is not kept.
+// A name that exists is code conflict; one of the wrong form, or a scope that does not exist, bad_value; an unknown home
+// or tenant not_found.
+func (a *Accounts) AddToken(ctx context.Context, t hearth.Token) (secret string, err error) {
+	if err := a.checkToken(t); err != nil {
+		return "", err
 	}
 	err = a.Tx(ctx, func(tx *sql.Tx) error {
 		var taken, homes int
-		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM tokens WHERE name = $1`, name).Scan(&taken); err != nil {
+		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM tokens WHERE name = $1`, t.Name).Scan(&taken); err != nil {
 			return err
 		}
 		if taken > 0 {
-			return hearth.Errorf(hearth.CodeConflict, "there is a token %q already: choose another name", name)
+			return hearth.Errorf(hearth.CodeConflict, "there is a token %q already: choose another name", t.Name)
 		}
-		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM homes WHERE id = $1`, home).Scan(&homes); err != nil {
+		if t.Tenant != "" {
+			if err := tenantIsThere(ctx, tx, t.Tenant); err != nil {
+				return err
+			}
+		}
+		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM homes WHERE id = $1 AND ($2 = '' OR tenant = $2)`, t.Home, t.Tenant).Scan(&homes); err != nil {
 			return err
 		}
-		if home != "" && homes == 0 {
-			return hearth.Errorf(hearth.CodeNotFound, "there is no home %q", home)
+		if t.Home != "" && homes == 0 {
+			return hearth.Errorf(hearth.CodeNotFound, "there is no home %q", t.Home)
 		}
-		secret, err = a.insertToken(ctx, tx, name, scope, home)
+		secret, err = a.insertToken(ctx, tx, t)
 		return err
 	})
 	if err != nil {
@@ -62,12 +59,33 @@ func (a *Accounts) AddToken(ctx context.Context, name string, scope hearth.Scope
 	return secret, nil
 }
 
-func (a *Accounts) insertToken(ctx context.Context, tx *sql.Tx, name string, scope hearth.Scope, home string) (string, error) {
+func (a *Accounts) checkToken(t hearth.Token) error {
+	if !tokenName.MatchString(t.Name) {
+		return hearth.Errorf(hearth.CodeBadValue, "token name %q: want at most 64 letters, digits, spaces and . _ @ + -", t.Name)
+	}
+	switch t.Scope {
+	case hearth.ScopeRead, hearth.ScopeControl, hearth.ScopeAdmin, hearth.ScopeWrite:
+	case hearth.ScopeGateway:
+		if t.Home == "" {
+			return hearth.Errorf(hearth.CodeBadValue, "a token of scope gateway belongs to one home: name it")
+		}
+	default:
+		return hearth.Errorf(hearth.CodeBadValue, "scope %q: want read, control, write, admin or gateway", t.Scope)
+	}
+	if !t.Expires.IsZero() && !t.Expires.After(a.now()) {
+		return hearth.Errorf(hearth.CodeBadValue, "the token would have expired already")
+	}
+	return nil
+}
+
+func (a *Accounts) insertToken(ctx context.Context, tx *sql.Tx, t hearth.Token) (string, error) {
 	secret, hash := hearth.NewSecret()
-	_, err := tx.ExecContext(ctx, `INSERT INTO tokens (hash, name, scope, home, created) VALUES ($1, $2, $3, $4, $5)`,
-		hash, name, string(scope), sql.NullString{String: home, Valid: home != ""}, a.millis())
+	_, err := tx.ExecContext(ctx, `INSERT INTO tokens (hash, name, scope, tenant, home, user_id, created, expires) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		hash, t.Name, string(t.Scope), t.Tenant, orNull(t.Home), orNull(t.User), a.millis(), millisOf(t.Expires))
 	return secret, err
 }
+
+func orNull(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
 
 // Find returns the token of that secret; false if there is none. It may be ten seconds behind another process. While the
 // database cannot be asked, a token that was good before is still good, so that its restart stops nobody.
@@ -79,10 +97,13 @@ func (a *Accounts) Find(ctx context.Context, secret string) (hearth.Token, bool,
 	}
 	t := hearth.Token{Hash: hash}
 	var scope string
-	var home sql.NullString
-	var created, used int64
-	err := a.db.QueryRowContext(ctx, `SELECT name, scope, home, created, used FROM tokens WHERE hash = $1`, hash).
-		Scan(&t.Name, &scope, &home, &created, &used)
+	var home, user sql.NullString
+	var created, used, expires int64
+	err := a.db.QueryRowContext(ctx, `SELECT name, scope, tenant, home, user_id, created, used, expires FROM tokens WHERE hash = $1`, hash).
+		Scan(&t.Name, &scope, &t.Tenant, &home, &user, &created, &used, &expires)
+	if err == nil && expires > 0 && expires <= now.UnixMilli() {
+		err = sql.ErrNoRows
+	}
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		a.forget(hash)
@@ -92,7 +113,10 @@ func (a *Accounts) Find(ctx context.Context, secret string) (hearth.Token, bool,
 	case err != nil:
 		return hearth.Token{}, false, fmt.Errorf("looking for a token: %w", err)
 	}
-	t.Scope, t.Home, t.Created = hearth.Scope(scope), home.String, timeOf(created)
+	t.Scope, t.Home, t.User, t.Created = hearth.Scope(scope), home.String, user.String, timeOf(created)
+	if expires > 0 {
+		t.Expires = timeOf(expires)
+	}
 	a.remember(hash, t, now)
 	if now.UnixMilli()-used > usedCoarse.Milliseconds() {
 		// A full disk must not lock out those who could mend it: the note is worth less than the answer.
@@ -108,6 +132,10 @@ func (a *Accounts) remembered(hash string, now time.Time) (t hearth.Token, fresh
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	c, ok := a.cache[hash]
+	if ok && !c.token.Expires.IsZero() && !c.token.Expires.After(now) {
+		delete(a.cache, hash)
+		return hearth.Token{}, false, false
+	}
 	return c.token, ok && now.Before(c.until), ok
 }
 
@@ -129,7 +157,7 @@ func (a *Accounts) remember(hash string, t hearth.Token, now time.Time) {
 // HasAdmin reports whether there is a token that may do everything.
 func (a *Accounts) HasAdmin(ctx context.Context) (bool, error) {
 	var n int
-	err := a.db.QueryRowContext(ctx, `SELECT count(*) FROM tokens WHERE scope = $1 AND home IS NULL`, string(hearth.ScopeAdmin)).Scan(&n)
+	err := a.db.QueryRowContext(ctx, `SELECT count(*) FROM tokens WHERE scope = $1 AND home IS NULL AND tenant = '' AND expires = 0`, string(hearth.ScopeAdmin)).Scan(&n)
 	if err != nil {
 		return false, fmt.Errorf("looking for an administrator: %w", err)
 	}

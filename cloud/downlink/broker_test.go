@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,21 +21,31 @@ import (
 )
 
 func TestAllowed(t *testing.T) {
-	gateway := hearth.Token{Scope: hearth.ScopeGateway, Home: "h1"}
-	reader := hearth.Token{Scope: hearth.ScopeRead, Home: "h1"}
-	control := hearth.Token{Scope: hearth.ScopeControl, Home: "h1"}
-	everywhere := hearth.Token{Scope: hearth.ScopeAdmin}
-	writer := hearth.Token{Scope: hearth.ScopeWrite, Home: "h1"}
+	r := newRig(t)
+	landlord, err := r.books.AddTenant(t.Context(), "Landlord")
+	r.must(err)
+	theirs, _, err := r.books.AddHome(t.Context(), landlord.ID, "Theirs")
+	r.must(err)
+	named := strings.NewReplacer("h1", r.home.ID, "h2", theirs.ID)
+	const gateway, reader, control, everywhere, writer, tenant = "gateway", "reader", "control", "everywhere", "writer", "tenant"
+	all := map[string]hearth.Token{
+		gateway:    {Scope: hearth.ScopeGateway, Home: r.home.ID},
+		reader:     {Scope: hearth.ScopeRead, Home: r.home.ID},
+		control:    {Scope: hearth.ScopeControl, Home: r.home.ID},
+		everywhere: {Scope: hearth.ScopeAdmin},
+		writer:     {Scope: hearth.ScopeWrite, Home: r.home.ID},
+		tenant:     {Scope: hearth.ScopeRead, Tenant: landlord.ID},
+	}
 	tests := []struct {
 		topic     string
 		write     bool
-		permitted []hearth.Token
+		permitted []string
 	}{
 		{"hearth/h1/do", true, nil},
-		{"hearth/h1/done", true, []hearth.Token{gateway}},
-		{"hearth/h1/online", true, []hearth.Token{gateway}},
-		{"hearth/h1/reading/radio:1/on", true, []hearth.Token{gateway}},
-		{"hearth/h1/event/status", true, []hearth.Token{gateway}},
+		{"hearth/h1/done", true, []string{gateway}},
+		{"hearth/h1/online", true, []string{gateway}},
+		{"hearth/h1/reading/radio:1/on", true, []string{gateway}},
+		{"hearth/h1/event/status", true, []string{gateway}},
 		{"hearth/h1/done/x", true, nil},
 		{"hearth/h1/reading", true, nil},
 		{"hearth/h1/event/", true, nil},
@@ -42,15 +53,16 @@ func TestAllowed(t *testing.T) {
 		{"hearth/h2/done", true, nil},
 		{"$SYS/broker/version", true, nil},
 		{"", true, nil},
-		{"hearth/h1/do", false, []hearth.Token{gateway, reader, control, everywhere}},
-		{"hearth/h1/online", false, []hearth.Token{gateway, reader, control, everywhere}},
-		{"hearth/h1/done", false, []hearth.Token{reader, control, everywhere}},
-		{"hearth/h1/#", false, []hearth.Token{reader, control, everywhere}},
-		{"hearth/h1/reading/+/temperature", false, []hearth.Token{reader, control, everywhere}},
-		{"hearth/h2/do", false, []hearth.Token{everywhere}},
-		{"hearth/h2/#", false, []hearth.Token{everywhere}},
-		{"hearth/+/do", false, []hearth.Token{everywhere}},
-		{"hearth/#", false, []hearth.Token{everywhere}},
+		{"hearth/h1/do", false, []string{gateway, reader, control, everywhere}},
+		{"hearth/h1/online", false, []string{gateway, reader, control, everywhere}},
+		{"hearth/h1/done", false, []string{reader, control, everywhere}},
+		{"hearth/h1/#", false, []string{reader, control, everywhere}},
+		{"hearth/h1/reading/+/temperature", false, []string{reader, control, everywhere}},
+		{"hearth/h2/do", false, []string{everywhere, tenant}},
+		{"hearth/h2/#", false, []string{everywhere, tenant}},
+		{"hearth/+/do", false, []string{everywhere, tenant}},
+		{"hearth/#", false, []string{everywhere, tenant}},
+		{"hearth/h3/#", false, nil},
 		{"+/h1/do", false, nil},
 		{"#", false, nil},
 		{"/hearth/h1/do", false, nil},
@@ -58,11 +70,10 @@ func TestAllowed(t *testing.T) {
 		{"$SYS/#", false, nil},
 		{"$share/g/hearth/h1/do", false, nil},
 	}
-	all := []hearth.Token{gateway, reader, control, everywhere, writer}
 	for _, test := range tests {
-		for _, token := range all {
-			if got, want := allowed(token, test.topic, test.write), slices.Contains(test.permitted, token); got != want {
-				t.Errorf("scope %s of %q, %s, write %v: %v", token.Scope, token.Home, test.topic, test.write, got)
+		for name, token := range all {
+			if got, want := r.d.via.(*embedded).allowed(token, named.Replace(test.topic), test.write), slices.Contains(test.permitted, name); got != want {
+				t.Errorf("%s, %s, write %v: %v", name, test.topic, test.write, got)
 			}
 		}
 	}

@@ -188,7 +188,7 @@ func TestSuperseding(t *testing.T) {
 func TestTooManyUnderWay(t *testing.T) {
 	r := newRig(t)
 	_, err := r.books.DB().Exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
-		INSERT INTO commands SELECT $1, 'c' || i, i + 1000, 'radio:9', 'sent', 9999999999999, 0, 1, '{}' FROM n`, r.home.ID)
+		INSERT INTO commands (home, id, n, device, state, due, changed, steps, record) SELECT $1, 'c' || i, i + 1000, 'radio:9', 'sent', 9999999999999, 0, 1, '{}' FROM n`, r.home.ID)
 	r.must(err)
 	_, err = r.d.Do(t.Context(), r.home.ID, command("", `{"on":true}`))
 	r.wantCode(err, hearth.CodeBusy)
@@ -266,7 +266,7 @@ func TestExpiredIsNotHandedOut(t *testing.T) {
 func TestPages(t *testing.T) {
 	r := newRig(t)
 	_, err := r.books.DB().Exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500)
-		INSERT INTO commands SELECT $1, 'c' || i, i, 'radio:1', 'sent', 9999999999999, 0, 1,
+		INSERT INTO commands (home, id, n, device, state, due, changed, steps, record) SELECT $1, 'c' || i, i, 'radio:1', 'sent', 9999999999999, 0, 1,
 		'{"id":"c' || i || '","device":"radio:1","set":{"on":true},"issued":"2026-11-22T12:00:00Z","deadline":"2099-01-01T00:00:00Z","state":"sent","history":[]}' FROM n`, r.home.ID)
 	r.must(err)
 	after, seen := uint64(0), 0

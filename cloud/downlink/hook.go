@@ -81,10 +81,10 @@ func (h *hook) OnSessionEstablished(cl *mqtt.Client, _ packets.Packet) {
 
 // OnACLCheck says who may publish on a topic (write), or subscribe to a filter or receive from a topic.
 func (h *hook) OnACLCheck(cl *mqtt.Client, topic string, write bool) bool {
-	return allowed(sessionOf(cl).token, topic, write)
+	return h.broker.allowed(sessionOf(cl).token, topic, write)
 }
 
-func allowed(token hearth.Token, topic string, write bool) bool {
+func (e *embedded) allowed(token hearth.Token, topic string, write bool) bool {
 	if len(topic) > maxFilter {
 		return false
 	}
@@ -109,7 +109,17 @@ func allowed(token hearth.Token, topic string, write bool) bool {
 	case write:
 		return false // nobody but the receiver gives commands, and only gateways speak of themselves
 	}
-	return token.Scope.Allows(hearth.ScopeRead) && (token.Home == "" || home == token.Home)
+	return token.Scope.Allows(hearth.ScopeRead) && e.sees(token, home)
+}
+
+// sees reports whether token sees a home. A filter with a wildcard in place of one is anybody's: what comes of it is
+// looked at by its topic.
+func (e *embedded) sees(token hearth.Token, home string) bool {
+	if (home == "+" || home == "#") && token.Home == "" {
+		return true
+	}
+	scope, err := e.accounts.Scope(context.Background(), token, home)
+	return err == nil && scope.Allows(hearth.ScopeRead)
 }
 
 // OnPublish takes a message before its sender gets an acknowledgement, so that an answer that was acknowledged is on
@@ -119,7 +129,7 @@ func (h *hook) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, er
 		return pk, nil
 	}
 	home, kind, rest, ok := hearth.ParseTopic(pk.TopicName)
-	if !ok || !allowed(sessionOf(cl).token, pk.TopicName, true) { // with a topic alias it was not checked before
+	if !ok || !h.broker.allowed(sessionOf(cl).token, pk.TopicName, true) { // with a topic alias it was not checked before
 		return pk, packets.ErrRejectPacket
 	}
 	pk.FixedHeader.Retain = pk.FixedHeader.Retain && kind == "online" && len(pk.Payload) <= maxRetained

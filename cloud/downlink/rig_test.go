@@ -52,9 +52,9 @@ func newRig(t *testing.T, change ...func(*Options)) *rig {
 	}
 	t.Cleanup(func() { books.Close() })
 	r := &rig{t: t, books: books, online: map[string]bool{}}
-	r.home, _, err = books.AddHome(t.Context(), "Cabin")
+	r.home, _, err = books.AddHome(t.Context(), "", "Cabin")
 	r.must(err)
-	r.other, _, err = books.AddHome(t.Context(), "Other")
+	r.other, _, err = books.AddHome(t.Context(), "", "Other")
 	r.must(err)
 	o := Options{
 		Accounts: books, Embedded: &Embedded{Listen: "127.0.0.1:0"}, Log: slog.New(slog.DiscardHandler), Now: r.clock,
@@ -134,7 +134,7 @@ func (r *rig) until(about string, condition func() bool) {
 
 func (r *rig) token(name string, scope hearth.Scope, home string) string {
 	r.t.Helper()
-	secret, err := r.books.AddToken(r.t.Context(), name, scope, home)
+	secret, err := r.books.AddToken(r.t.Context(), hearth.Token{Name: name, Scope: scope, Home: home})
 	r.must(err)
 	return secret
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"hearth"
+	"hearth/cloud/accounts"
 )
 
 // saveEvery is how much of "last seen" a kill may cost.
@@ -38,26 +39,20 @@ func (f *Fleet) Run(ctx context.Context) error {
 	}
 }
 
-// Homes returns the view of every home, by name; only, unless empty, is the only one.
-func (f *Fleet) Homes(ctx context.Context, only string) ([]hearth.HomeView, error) {
-	homes, err := f.o.Accounts.Homes(ctx)
-	if err != nil {
-		return nil, err
-	}
+// Homes returns the views of these homes.
+func (f *Fleet) Homes(homes []accounts.Home) []hearth.HomeView {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	views, now := make([]hearth.HomeView, 0, len(homes)), f.o.Now()
 	for _, h := range homes {
-		if only == "" || h.ID == only {
-			views = append(views, f.view(h.ID, h.Name, now))
-		}
+		views = append(views, f.view(h, now))
 	}
-	return views, nil
+	return views
 }
 
-func (f *Fleet) view(id, name string, now time.Time) hearth.HomeView {
-	view := hearth.HomeView{ID: id, Name: name, AlertKinds: []string{}}
-	if h := f.homes[id]; h != nil {
+func (f *Fleet) view(account accounts.Home, now time.Time) hearth.HomeView {
+	view := hearth.HomeView{ID: account.ID, Name: account.Name, Tenant: account.Tenant, AlertKinds: []string{}}
+	if h := f.homes[account.ID]; h != nil {
 		view.Online, view.LastSeen, view.Backlog = h.online, h.sighting.LastSeen, h.sighting.Backlog
 		alerts := h.alerts(now)
 		view.Version, view.Alerts = h.sighting.State.Version, len(alerts)
@@ -79,7 +74,7 @@ func (f *Fleet) Details(ctx context.Context, id string) (hearth.HomeDetails, err
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := f.o.Now()
-	d := hearth.HomeDetails{HomeView: f.view(account.ID, account.Name, now), AlertList: []hearth.Alert{}}
+	d := hearth.HomeDetails{HomeView: f.view(account, now), AlertList: []hearth.Alert{}}
 	if h := f.homes[account.ID]; h != nil {
 		d.AlertList, d.Status = append(d.AlertList, h.alerts(now)...), h.sighting.Status
 	}

@@ -210,7 +210,7 @@ func addHome(path, name string, out, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
-	home, code, err := books.AddHome(ctx, name)
+	home, code, err := books.AddHome(ctx, "", name)
 	if err := errors.Join(err, books.Close()); err != nil {
 		return err
 	}
@@ -228,7 +228,7 @@ func addToken(path, name, scope, home string, out, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
-	secret, err := books.AddToken(ctx, name, hearth.Scope(scope), home)
+	secret, err := books.AddToken(ctx, hearth.Token{Name: name, Scope: hearth.Scope(scope), Home: home})
 	if err := errors.Join(err, books.Close()); err != nil {
 		return err
 	}

@@ -297,10 +297,12 @@ func (in *Ingest) admit(r *http.Request, bucket string) (string, *refusal) {
 	}
 	name := r.URL.Query().Get(bucket)
 	if name == "" {
-		return "", refuse(http.StatusBadRequest, "invalid", "the token %s belongs to no home: name one in %s=, by id or name", token.Name, bucket)
+		return "", refuse(http.StatusBadRequest, "invalid", "the token %s belongs to no single home: name one in %s=, by id or name", token.Name, bucket)
 	}
-	home, err := in.o.Accounts.Home(r.Context(), name)
+	home, err := in.o.Accounts.NamedHome(r.Context(), token, name)
 	switch {
+	case errors.Is(err, &hearth.Error{Code: hearth.CodeConflict}):
+		return "", refuse(http.StatusBadRequest, "invalid", "%s=%s: %v", bucket, clip(name), err)
 	case errors.Is(err, &hearth.Error{Code: hearth.CodeNotFound}):
 		return "", refuse(http.StatusBadRequest, "invalid", "%s=%s is no home's id or name", bucket, clip(name))
 	case err != nil:

@@ -44,15 +44,15 @@ func newRig(t *testing.T) *rig {
 	}
 	t.Cleanup(func() { books.Close() })
 	r := &rig{t: t, store: store}
-	r.home, _, err = books.AddHome(t.Context(), "Cabin")
+	r.home, _, err = books.AddHome(t.Context(), "", "Cabin")
 	r.must(err)
-	r.other, _, err = books.AddHome(t.Context(), "Other Home")
+	r.other, _, err = books.AddHome(t.Context(), "", "Other Home")
 	r.must(err)
-	r.gateway, err = books.AddToken(t.Context(), "gw", hearth.ScopeGateway, r.home.ID)
+	r.gateway, err = books.AddToken(t.Context(), hearth.Token{Name: "gw", Scope: hearth.ScopeGateway, Home: r.home.ID})
 	r.must(err)
-	r.admin, err = books.AddToken(t.Context(), "admin", hearth.ScopeAdmin, "")
+	r.admin, err = books.AddToken(t.Context(), hearth.Token{Name: "admin", Scope: hearth.ScopeAdmin, Home: ""})
 	r.must(err)
-	r.reader, err = books.AddToken(t.Context(), "reader", hearth.ScopeRead, r.home.ID)
+	r.reader, err = books.AddToken(t.Context(), hearth.Token{Name: "reader", Scope: hearth.ScopeRead, Home: r.home.ID})
 	r.must(err)
 	auth := api.NewAuth(api.AuthOptions{Cookie: "c", Find: func(secret string) (hearth.Token, bool) {
 		token, ok, err := books.Find(context.Background(), secret)

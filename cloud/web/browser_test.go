@@ -159,7 +159,7 @@ func TestAThousandHomesInABrowser(t *testing.T) {
 	b := browsertest.Start(t)
 	s := newSite(t)
 	for i := range 1000 {
-		if _, _, err := s.books.AddHome(t.Context(), fmt.Sprintf("House %d", i+1)); err != nil {
+		if _, _, err := s.books.AddHome(t.Context(), "", fmt.Sprintf("House %d", i+1)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"hearth"
 	"hearth/api"
+	"hearth/cloud/accounts"
 )
 
 const (
@@ -15,64 +16,51 @@ const (
 	maxInventory = 8 << 20 // bytes of a home's devices
 )
 
-// Sees is the receiver's rule for api.Auth: another home's anything is not found, whatever the token may do in its own.
-func Sees(r *http.Request, token hearth.Token) error {
-	if home := r.PathValue("home"); home != "" && token.Home != "" && token.Home != home {
-		return missingHome()
+// Narrow is the receiver's rule for api.Auth: in a home or tenant that the path names, a token is worth what it may do
+// there, and another's anything is not found. Elsewhere it is worth the most that it may do anywhere, and the handler
+// looks where that is.
+func Narrow(books *accounts.Accounts) func(*http.Request, hearth.Token) (hearth.Token, error) {
+	return func(r *http.Request, token hearth.Token) (hearth.Token, error) {
+		var err error
+		switch home, tenant := r.PathValue("home"), r.PathValue("tenant"); {
+		case home != "":
+			token.Scope, err = books.Scope(r.Context(), token, home)
+		case tenant != "":
+			token.Scope, err = books.TenantScope(r.Context(), token, tenant)
+		default:
+			token.Scope = token.Most()
+		}
+		return token, err
 	}
-	return nil
 }
 
-func missingHome() error { return hearth.Errorf(hearth.CodeNotFound, "there is no such home") }
+// of returns the home that a request is about. The router has checked that the token sees it.
+func of(r *http.Request) string { return r.PathValue("home") }
 
-// home returns the id of the home that a request is about. One that the token does not see is not found, whether it
-// exists or not.
-func (w *Web) home(r *http.Request, token hearth.Token) (string, error) {
-	id := r.PathValue("home")
-	if token.Home != "" {
-		return id, Sees(r, token)
-	}
-	home, err := w.o.Accounts.Home(r.Context(), id)
-	switch {
-	case err != nil:
-		return "", err
-	case home.ID != id: // a name, which only InfluxDB's paths take
-		return "", missingHome()
-	}
-	return id, nil
-}
-
-// of is home for a request whose token the router has checked.
-func (w *Web) of(r *http.Request) (string, error) { return w.home(r, api.TokenOf(r.Context())) }
-
-// anyToken is home for a path that tokens of several scopes may use; allowed says whether this one may.
+// anyToken is of for a path that tokens of several scopes may use, which the router lets through unseen; allowed says
+// whether this one may.
 func (w *Web) anyToken(r *http.Request, allowed func(hearth.Scope) bool) (home string, err error) {
 	token, err := w.o.Auth.Identify(r)
-	if err != nil {
-		return "", err
+	if err == nil {
+		token.Scope, err = w.o.Accounts.Scope(r.Context(), token, of(r))
 	}
-	home, err = w.home(r, token)
 	if err == nil && !allowed(token.Scope) {
-		err = hearth.Errorf(hearth.CodeDenied, "the token %s has scope %s, which does not allow this", token.Name, token.Scope)
+		err = hearth.Errorf(hearth.CodeDenied, "%s has scope %s, which does not allow this", token.Name, token.Scope)
 	}
-	return home, err
+	return of(r), err
 }
 
 func (w *Web) listHomes(rw http.ResponseWriter, r *http.Request) error {
-	homes, err := w.o.Fleet.Homes(r.Context(), api.TokenOf(r.Context()).Home)
+	homes, err := w.o.Accounts.Visible(r.Context(), api.TokenOf(r.Context()))
 	if err != nil {
 		return err
 	}
-	api.WriteJSON(rw, http.StatusOK, homes)
+	api.WriteJSON(rw, http.StatusOK, w.o.Fleet.Homes(homes))
 	return nil
 }
 
 func (w *Web) getHome(rw http.ResponseWriter, r *http.Request) error {
-	home, err := w.of(r)
-	if err != nil {
-		return err
-	}
-	details, err := w.o.Fleet.Details(r.Context(), home)
+	details, err := w.o.Fleet.Details(r.Context(), of(r))
 	if err != nil {
 		return err
 	}
@@ -81,31 +69,52 @@ func (w *Web) getHome(rw http.ResponseWriter, r *http.Request) error {
 }
 
 type addHome struct {
-	Name string `json:"name"`
+	Name   string `json:"name"`
+	Tenant string `json:"tenant,omitempty"` // whose it is; the only one that the token may add to, or the main one
 }
 
 type addedHome struct {
 	ID        string      `json:"id"`
 	Name      string      `json:"name"`
+	Tenant    string      `json:"tenant"`
 	ClaimCode string      `json:"claim_code"`
 	Expires   hearth.Time `json:"expires"`
 }
 
 func (w *Web) addHome(rw http.ResponseWriter, r *http.Request) error {
-	if token := api.TokenOf(r.Context()); token.Home != "" {
-		return hearth.Errorf(hearth.CodeDenied, "the token %s belongs to one home and cannot make others", token.Name)
-	}
 	var body addHome
 	if err := api.ReadJSON(rw, r, &body); err != nil {
 		return err
 	}
-	home, code, err := w.o.Accounts.AddHome(r.Context(), body.Name)
+	tenant, err := addsTo(api.TokenOf(r.Context()), body.Tenant)
+	if err != nil {
+		return err
+	}
+	home, code, err := w.o.Accounts.AddHome(r.Context(), tenant, body.Name)
 	if err != nil {
 		return err
 	}
 	rw.Header().Set("Location", "/api/v1/homes/"+home.ID)
-	api.WriteJSON(rw, http.StatusCreated, addedHome{ID: home.ID, Name: home.Name, ClaimCode: code.Secret, Expires: code.Expires})
+	api.Note(r.Context(), home.ID+" "+home.Name)
+	api.WriteJSON(rw, http.StatusCreated, addedHome{ID: home.ID, Name: home.Name, Tenant: home.Tenant, ClaimCode: code.Secret, Expires: code.Expires})
 	return nil
+}
+
+// addsTo returns the tenant to which token adds a home: the one it names, or the one it administers.
+func addsTo(token hearth.Token, named string) (string, error) {
+	tenants := []string{named}
+	if named == "" {
+		tenants = []string{accounts.MainTenant, token.Tenant}
+		for _, g := range token.Grants {
+			tenants = append(tenants, g.Tenant)
+		}
+	}
+	for _, tenant := range tenants {
+		if tenant != "" && token.In(tenant, "").Allows(hearth.ScopeAdmin) {
+			return tenant, nil
+		}
+	}
+	return "", hearth.Errorf(hearth.CodeDenied, "%s administers no tenant %s and cannot add homes to it", token.Name, named)
 }
 
 type claimCode struct {
@@ -177,15 +186,11 @@ func (w *Web) healthz(rw http.ResponseWriter, r *http.Request) error {
 }
 
 func (w *Web) putDevices(rw http.ResponseWriter, r *http.Request) error {
-	home, err := w.of(r)
-	if err != nil {
-		return err
-	}
 	devices := []hearth.DeviceView{}
 	if err := api.ReadLargeJSON(rw, r, &devices, maxInventory); err != nil {
 		return err
 	}
-	if err := w.o.Fleet.Put(r.Context(), home, devices); err != nil {
+	if err := w.o.Fleet.Put(r.Context(), of(r), devices); err != nil {
 		return err
 	}
 	rw.WriteHeader(http.StatusNoContent)
@@ -206,15 +211,11 @@ func (w *Web) sync(rw http.ResponseWriter, r *http.Request) error {
 }
 
 func (w *Web) ledger(rw http.ResponseWriter, r *http.Request) error {
-	home, err := w.of(r)
-	if err != nil {
-		return err
-	}
 	span, err := api.ParseRange(r.URL.Query(), w.o.Now())
 	if err != nil {
 		return err
 	}
-	report, err := w.o.Series.Ledger(home, span.From, span.To)
+	report, err := w.o.Series.Ledger(of(r), span.From, span.To)
 	if err != nil {
 		return err
 	}

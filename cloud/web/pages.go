@@ -35,12 +35,8 @@ type frame struct {
 }
 
 func (w *Web) frame(r *http.Request) frame {
-	token := api.TokenOf(r.Context())
-	return frame{
-		Version: w.o.Version,
-		Control: token.Scope.Allows(hearth.ScopeControl),
-		Add:     token.Scope.Allows(hearth.ScopeAdmin) && token.Home == "",
-	}
+	_, err := addsTo(api.TokenOf(r.Context()), "")
+	return frame{Version: w.o.Version, Add: err == nil}
 }
 
 func servePage(rw http.ResponseWriter, r *http.Request, status int, name string, about frame) {
@@ -55,10 +51,10 @@ func (w *Web) homesPage(rw http.ResponseWriter, r *http.Request) {
 // homePage shows one home. One that the session does not see is not found, whether it exists or not.
 func (w *Web) homePage(rw http.ResponseWriter, r *http.Request) {
 	about := w.frame(r)
-	id, err := w.of(r)
+	scope, err := w.o.Accounts.Scope(r.Context(), api.TokenOf(r.Context()), of(r))
 	if err == nil {
-		home, lookup := w.o.Accounts.Home(r.Context(), id)
-		about.ID, about.Name, err = home.ID, home.Name, lookup
+		home, lookup := w.o.Accounts.Home(r.Context(), of(r))
+		about.ID, about.Name, about.Control, err = home.ID, home.Name, scope.Allows(hearth.ScopeControl), lookup
 	}
 	switch {
 	case errors.Is(err, &hearth.Error{Code: hearth.CodeNotFound}):

@@ -11,11 +11,7 @@ import (
 )
 
 func (w *Web) listDevices(rw http.ResponseWriter, r *http.Request) error {
-	home, err := w.of(r)
-	if err != nil {
-		return err
-	}
-	api.WriteJSON(rw, http.StatusOK, w.o.Fleet.Devices(home))
+	api.WriteJSON(rw, http.StatusOK, w.o.Fleet.Devices(of(r)))
 	return nil
 }
 
@@ -29,11 +25,7 @@ func (w *Web) device(home string, id hearth.ID) (hearth.DeviceView, bool) {
 }
 
 func (w *Web) getDevice(rw http.ResponseWriter, r *http.Request) error {
-	home, err := w.of(r)
-	if err != nil {
-		return err
-	}
-	view, ok := w.device(home, hearth.ID(r.PathValue("id")))
+	view, ok := w.device(of(r), hearth.ID(r.PathValue("id")))
 	if !ok {
 		return hearth.Errorf(hearth.CodeNoDevice, "the home has no device %.200q", r.PathValue("id"))
 	}
@@ -48,7 +40,7 @@ type setValue struct {
 
 // commands are those of the home that a request is about; their deadline is 5 minutes from now where none is given.
 func (w *Web) commands(r *http.Request) (api.Commands, error) {
-	home, err := w.of(r)
+	home := of(r)
 	return api.Commands{
 		Do: func(ctx context.Context, cmd hearth.Command) (hearth.Record, error) {
 			return w.o.Commands.Do(ctx, home, cmd)
@@ -56,7 +48,7 @@ func (w *Web) commands(r *http.Request) (api.Commands, error) {
 		Wait: func(ctx context.Context, id string) (hearth.Record, error) {
 			return w.o.Commands.Wait(ctx, home, id)
 		},
-	}, err
+	}, nil
 }
 
 func (w *Web) listCommands(rw http.ResponseWriter, r *http.Request) error {
@@ -99,11 +91,7 @@ func (w *Web) openCommands(rw http.ResponseWriter, r *http.Request) error {
 }
 
 func (w *Web) history(rw http.ResponseWriter, r *http.Request) error {
-	home, err := w.of(r)
-	if err != nil {
-		return err
-	}
-	query := r.URL.Query()
+	home, query := of(r), r.URL.Query()
 	span, err := api.ParseRange(query, w.o.Now())
 	if err != nil {
 		return err
@@ -130,14 +118,11 @@ func (w *Web) history(rw http.ResponseWriter, r *http.Request) error {
 }
 
 func (w *Web) events(rw http.ResponseWriter, r *http.Request) error {
-	home, err := w.of(r)
-	if err != nil {
-		return err
-	}
+	home := of(r)
 	only := hearth.ID(r.URL.Query().Get("device"))
 	stream := api.Stream{
 		Snapshot: func() []api.Event { return w.snapshot(r.Context(), home, only) },
-		Still:    func() bool { return w.o.Auth.Still(r) },
+		Still:    func() bool { return w.o.Auth.Still(r, hearth.ScopeRead) },
 		Match:    api.Only(only),
 	}
 	defer w.hubs.left(home)

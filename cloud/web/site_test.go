@@ -88,7 +88,7 @@ func newSite(t *testing.T) *site {
 
 func (s *site) serve(store *series.Store, down *downlink.Downlink, log *slog.Logger) *web.Web {
 	auth := api.NewAuth(api.AuthOptions{
-		Cookie: web.CookieName, Hint: "hearth-cloud token add", Sees: web.Sees,
+		Cookie: web.CookieName, Hint: "hearth-cloud token add", Narrow: web.Narrow(s.books),
 		Find: func(secret string) (hearth.Token, bool) {
 			token, ok, err := s.books.Find(context.Background(), secret)
 			return token, ok && err == nil
@@ -120,7 +120,7 @@ func must(t *testing.T, err error) {
 
 func (s *site) token(t *testing.T, name string, scope hearth.Scope, home string) string {
 	t.Helper()
-	secret, err := s.books.AddToken(t.Context(), name, scope, home)
+	secret, err := s.books.AddToken(t.Context(), hearth.Token{Name: name, Scope: scope, Home: home})
 	must(t, err)
 	return secret
 }
@@ -160,7 +160,7 @@ type gateway struct {
 // join makes a home with a claimed gateway, which is not connected yet.
 func (s *site) join(t *testing.T, name string) *gateway {
 	t.Helper()
-	_, code, err := s.books.AddHome(t.Context(), name)
+	_, code, err := s.books.AddHome(t.Context(), "", name)
 	must(t, err)
 	g := &gateway{site: s, epoch: hearth.BatchID{Epoch: "e"}}
 	g.Claim, err = s.books.Claim(t.Context(), code.Secret)

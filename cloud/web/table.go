@@ -1,11 +1,14 @@
 package web
 
 import (
+	"cmp"
+	"context"
 	"net/http"
 	"slices"
 
 	"hearth"
 	"hearth/api"
+	"hearth/cloud/accounts"
 	"hearth/cloud/series"
 )
 
@@ -14,7 +17,22 @@ import (
 func (w *Web) table() api.Table {
 	return api.Table{
 		Title: "Hearth receiver", Version: w.o.Version, Summary: "Homes, their devices, commands, history and live events",
-		Routes: slices.Concat(w.homeRoutes(), w.gatewayRoutes(), w.deviceRoutes(), w.commandRoutes(), w.watchRoutes()),
+		Routes: slices.Concat(w.homeRoutes(), w.gatewayRoutes(), w.deviceRoutes(), w.commandRoutes(), w.watchRoutes(), w.o.More),
+		Audit:  w.audit,
+	}
+}
+
+// audit keeps who changed what. What was refused is not kept: it changed nothing.
+func (w *Web) audit(r *http.Request, route api.Route, status int, note string) {
+	if status >= 400 {
+		return
+	}
+	entry := accounts.AuditEntry{
+		Tenant: r.PathValue("tenant"), Home: of(r), Who: api.TokenOf(r.Context()).Name, Action: route.ID,
+		About: cmp.Or(r.PathValue("id"), r.PathValue("name")), Detail: note, Address: ClientAddress(r),
+	}
+	if err := w.o.Accounts.Audit(context.WithoutCancel(r.Context()), entry); err != nil {
+		w.o.Log.Error("who did it could not be kept", "action", route.ID, "who", entry.Who, "err", err)
 	}
 }
 
@@ -62,7 +80,7 @@ func (w *Web) gatewayRoutes() []api.Route {
 		{
 			Method: "PUT", Path: "/api/v1/homes/{home}/devices", ID: "putDevices", Scope: hearth.ScopeWrite,
 			Summary: "The gateway's whole inventory, sent when it changes",
-			Request: []hearth.DeviceView{}, Problems: []string{hearth.CodeNotFound, hearth.CodeBadValue}, Handler: w.putDevices,
+			Request: []hearth.DeviceView{}, Unaudited: true, Problems: []string{hearth.CodeNotFound, hearth.CodeBadValue}, Handler: w.putDevices,
 		},
 		{
 			Method: "GET", Path: "/api/v1/homes/{home}/sync", ID: "getSync",

@@ -22,7 +22,7 @@ const CookieName = "hearth_cloud"
 
 // Fleet is what is known of the homes.
 type Fleet interface {
-	Homes(ctx context.Context, only string) ([]hearth.HomeView, error)
+	Homes(homes []accounts.Home) []hearth.HomeView
 	Details(ctx context.Context, home string) (hearth.HomeDetails, error)
 	Devices(home string) []hearth.DeviceView
 	Put(ctx context.Context, home string, devices []hearth.DeviceView) error
@@ -48,6 +48,7 @@ type Options struct {
 	Fleet    Fleet
 	Commands Commands
 	Influx   Influx
+	More     []api.Route  // of other rooms
 	MQTT     http.Handler // MQTT over WebSocket; nil where gateways use another broker
 	Broker   string       // that broker's address, as gateways reach it; "" for this receiver's own
 
@@ -116,11 +117,11 @@ func (w *Web) routes() http.Handler {
 	return api.Routed(mux)
 }
 
-// unbound lets only tokens through that are not bound to one home: what is behind it tells of all of them.
+// unbound lets only those through who see everything: what is behind it tells of all homes.
 func unbound(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if token := api.TokenOf(r.Context()); token.Home != "" {
-			api.Fail(rw, r, hearth.Errorf(hearth.CodeDenied, "the token %s sees one home only, and this tells of all of them", token.Name))
+		if token := api.TokenOf(r.Context()); token.In("", "") == "" {
+			api.Fail(rw, r, hearth.Errorf(hearth.CodeDenied, "%s does not see all homes, and this tells of all of them", token.Name))
 			return
 		}
 		next.ServeHTTP(rw, r)

@@ -81,7 +81,7 @@ func (h *hook) OnConnectAuthenticate(cl *mochi.Client, pk packets.Packet) bool {
 func (h *hook) OnPacketRead(cl *mochi.Client, pk packets.Packet) (packets.Packet, error) {
 	if s := sessionOf(cl); s != nil {
 		if s.secret != "" && time.Since(s.checked) > checkEvery {
-			if token, ok := h.e.f.o.Tokens(s.secret); !ok || token != s.token {
+			if token, ok := h.e.f.o.Tokens(s.secret); !ok || token.Hash != s.token.Hash || token.Scope != s.token.Scope {
 				cl.Stop(packets.ErrNotAuthorized)
 				return pk, packets.ErrRejectPacket
 			}

@@ -151,7 +151,7 @@ func (w *Web) events(rw http.ResponseWriter, r *http.Request) error {
 	only := hearth.ID(r.URL.Query().Get("device"))
 	stream := api.Stream{
 		Snapshot: func() []api.Event { return w.snapshot(only) },
-		Still:    func() bool { return w.auth.Still(r) },
+		Still:    func() bool { return w.auth.Still(r, hearth.ScopeRead) },
 		Match:    api.Only(only),
 	}
 	return w.hub.Serve(rw, r, stream)
