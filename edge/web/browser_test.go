@@ -100,9 +100,9 @@ func fails(b *browsertest.Browser, h *house) {
 	b.Run("a command that fails", script(lampSwitch+`.click()`),
 		until(`document.querySelector('[data-device="toy:lamp"] .outcome.failed')?.textContent.includes("does not answer")`),
 		until(lampSwitch+`.getAttribute("aria-checked") === "true"`),
-		script(`document.querySelector(".machine").open = true; document.querySelector('[data-device="toy:lamp"] details').open = true`))
+		script(`[...document.querySelectorAll(".machine")].at(-1).open = true; document.querySelector('[data-device="toy:lamp"] details').open = true`))
 	b.Shot("failed-command")
-	b.Run("the gateway itself", script(`document.querySelector(".machine").scrollIntoView()`), until(`document.querySelector(".machine").textContent.includes("Disk wear")`))
+	b.Run("the gateway itself", script(`[...document.querySelectorAll(".machine")].at(-1).scrollIntoView()`), until(`[...document.querySelectorAll(".machine")].at(-1).textContent.includes("Disk wear")`))
 	h.answer(nil)
 }
 
