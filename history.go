@@ -36,8 +36,15 @@ func (b Bucket) MarshalJSON() ([]byte, error) {
 
 // A History is one property over a range: from inclusive, to exclusive.
 type History struct {
-	Points []Bucket `json:"points"`
-	Gaps   []Gap    `json:"gaps"`
+	Points   []Bucket `json:"points"`
+	Gaps     []Gap    `json:"gaps"`
+	Repaired []Span   `json:"repaired,omitempty"` // where readings carry a time that was repaired
+}
+
+// A Span is a stretch of time, its end included.
+type Span struct {
+	From Time `json:"from"`
+	To   Time `json:"to"`
 }
 
 // A Downsampler puts readings into at most so many buckets of equal length. Readings may come in any order.

@@ -3,47 +3,12 @@
 import uPlot from "./vendor/uplot.js";
 import { html, useEffect, useRef, useState } from "./vendor/preact.js";
 import { clock, label, number, reason, value } from "./format.js";
+import { axis, colour, columns, shade, timeAxis } from "./plot.js";
 
 const hour = 3600e3, day = 24 * hour;
 const spans = [["1 h", hour], ["24 h", day], ["7 days", 7 * day], ["30 days", 30 * day]];
 
-/** Columns for uPlot, with a break wherever a device was silent for much longer than it usually is. */
-export function columns(points) {
-  const steps = points.slice(1).map((p, i) => p[0] - points[i][0]).sort((a, b) => a - b);
-  const usual = steps.length ? steps[Math.floor(steps.length / 2)] : 0;
-  const x = [], low = [], mean = [], high = [];
-  points.forEach(([t, lo, m, hi], i) => {
-    if (i > 0 && usual > 0 && t - points[i - 1][0] > 6 * usual) {
-      x.push((t + points[i - 1][0]) / 2000);
-      low.push(null); mean.push(null); high.push(null);
-    }
-    x.push(t / 1000); low.push(lo); mean.push(m); high.push(hi);
-  });
-  return [x, low, mean, high];
-}
-
-function colour(name) { return getComputedStyle(document.documentElement).getPropertyValue(name).trim(); }
-
-function shadeGaps(gaps) {
-  return (u) => {
-    const { ctx, bbox } = u;
-    ctx.save();
-    ctx.fillStyle = ctx.strokeStyle = colour("--bad");
-    for (const g of gaps) {
-      const from = Math.max(u.valToPos(Date.parse(g.from) / 1000, "x", true), bbox.left);
-      const to = Math.min(u.valToPos(Date.parse(g.to) / 1000, "x", true), bbox.left + bbox.width);
-      if (to < bbox.left || from > bbox.left + bbox.width) continue;
-      ctx.globalAlpha = 0.16;
-      ctx.fillRect(from, bbox.top, Math.max(to - from, 2), bbox.height);
-      ctx.globalAlpha = 0.6;
-      ctx.fillRect(from, bbox.top, Math.max(to - from, 2), 3);
-    }
-    ctx.restore();
-  };
-}
-
 function options(p, history, from, to, width) {
-  const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 } };
   const line = p.kind === "bool" ? uPlot.paths.stepped({ align: 1 }) : uPlot.paths.linear();
   const edge = { stroke: "transparent", width: 0, points: { show: false }, paths: line };
   const two = (v) => (v === null || v === undefined ? "" : value(p, p.kind === "bool" ? v >= 0.5 : v));
@@ -56,17 +21,12 @@ function options(p, history, from, to, width) {
       y: p.kind === "bool" ? { range: [-0.1, 1.1] } : { range: (_, lo, hi) => (lo === null ? [0, 1] : uPlot.rangeNum(lo, hi === lo ? lo + Math.max(1, Math.abs(lo) * 0.02) : hi, 0.1, true)) },
     },
     axes: [
-      { ...axis, values: [ // 24 hours, as the rest of the page; the date where a day begins
-        [86400, "{D} {MMM}", null, null, null, null, null, null, 1],
-        [3600, "{HH}:{mm}", "\n{D} {MMM}", null, null, null, null, null, 1],
-        [60, "{HH}:{mm}", "\n{D} {MMM}", null, null, null, null, null, 1],
-        [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1],
-      ] },
-      { ...axis, size: 56, values: (_, ticks) => ticks.map((v) => (p.kind === "bool" ? (v === 0 || v === 1 ? two(v) : "") : number(v))) },
+      timeAxis(),
+      { ...axis(), size: 56, values: (_, ticks) => ticks.map((v) => (p.kind === "bool" ? (v === 0 || v === 1 ? two(v) : "") : number(v))) },
     ],
     series: [{}, edge, { stroke: colour("--accent"), width: 2, paths: line, points: { show: history.points.length < 40, size: 5 } }, edge],
     bands: [{ series: [3, 1], fill: colour("--band") }],
-    hooks: { drawClear: [shadeGaps(history.gaps)] },
+    hooks: { drawClear: [shade(history.gaps, history.repaired)] },
   };
 }
 
@@ -136,5 +96,6 @@ export function Chart({ live, device, p, close, days = 7 }) {
       ${error && html`<p class="failed" role="alert">${error}</p>`}
       ${history && html`<p class="quiet">${summary(p, history)}</p>`}
       ${history && history.gaps.length > 0 && html`<ul class="gaps">${history.gaps.map((g) => html`<li><span class="swatch"></span>${number(g.count)} readings missing, ${clock(g.from)} to ${clock(g.to)}: ${reason(g.reason)}</li>`)}</ul>`}
+      ${history && history.repaired && html`<ul class="gaps">${history.repaired.map((s) => html`<li><span class="swatch repaired"></span>${clock(s.from)} to ${clock(s.to)}: taken while the gateway's clock was not set, and repaired since</li>`)}</ul>`}
     </div></dialog>`;
 }

@@ -23,6 +23,7 @@ func (w *Web) mountPages(mux *http.ServeMux) {
 	}
 	mux.Handle("GET /static/", api.Assets(static))
 	mux.Handle("GET /{$}", w.o.Auth.Page(hearth.ScopeRead, http.HandlerFunc(w.homesPage)))
+	mux.Handle("GET /explore", w.o.Auth.Page(hearth.ScopeRead, http.HandlerFunc(w.explorePage)))
 	mux.Handle("GET /homes/{home}", w.o.Auth.Page(hearth.ScopeRead, http.HandlerFunc(w.homePage)))
 }
 
@@ -46,6 +47,11 @@ func servePage(rw http.ResponseWriter, r *http.Request, status int, name string,
 // homesPage lists the homes.
 func (w *Web) homesPage(rw http.ResponseWriter, r *http.Request) {
 	servePage(rw, r, http.StatusOK, "homes.html", w.frame(r))
+}
+
+// explorePage lays histories over each other.
+func (w *Web) explorePage(rw http.ResponseWriter, r *http.Request) {
+	servePage(rw, r, http.StatusOK, "explore.html", w.frame(r))
 }
 
 // homePage shows one home. One that the session does not see is not found, whether it exists or not.

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"hearth"
 	"hearth/api"
@@ -108,6 +110,11 @@ func (w *Web) history(rw http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if strings.HasPrefix(name, hearth.Measurement+",") {
+		if history.Repaired, err = w.repaired(home, name, span); err != nil {
+			return err
+		}
+	}
 	if device != "" && len(history.Points) == 0 {
 		if view, ok := w.device(home, device); !ok || view.Property(field) == nil {
 			return hearth.Errorf(hearth.CodeNoDevice, "the home has no property %.200q of a device %.200q", field, string(device))
@@ -115,6 +122,30 @@ func (w *Web) history(rw http.ResponseWriter, r *http.Request) error {
 	}
 	api.WriteHistory(rw, history)
 	return nil
+}
+
+const (
+	mostSpans = 1000             // in one history
+	oneSpan   = 10 * time.Minute // marks so near to each other belong to one stretch
+)
+
+// repaired returns where the readings of a series carry the mark of a repaired time.
+func (w *Web) repaired(home, name string, span api.Range) ([]hearth.Span, error) {
+	var spans []hearth.Span
+	near := max(oneSpan, 2*span.To.Sub(span.From)/time.Duration(span.Points))
+	err := w.o.Series.Points(home, name, hearth.ClockField, span.From, span.To, func(t int64, _ hearth.Value) bool {
+		at := hearth.Time{Time: time.Unix(0, t).UTC()}
+		if n := len(spans); n > 0 && at.Sub(spans[n-1].To.Time) <= near {
+			spans[n-1].To = at
+			return true
+		}
+		if len(spans) == mostSpans {
+			return false
+		}
+		spans = append(spans, hearth.Span{From: at, To: at})
+		return true
+	})
+	return spans, err
 }
 
 func (w *Web) events(rw http.ResponseWriter, r *http.Request) error {

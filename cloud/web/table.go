@@ -141,6 +141,15 @@ func (w *Web) watchRoutes() []api.Route {
 			Response: hearth.History{}, Problems: []string{api.CodeBadRequest, hearth.CodeNotFound, hearth.CodeNoDevice}, Handler: w.history,
 		},
 		{
+			Method: "GET", Path: "/api/v1/homes/{home}/data", ID: "getData", Scope: hearth.ScopeRead,
+			Summary: "Readings as they are stored, one series after the other, as a file",
+			Query: slices.Concat([]api.Param{
+				{Name: "series", Summary: "DEVICE/PROPERTY; several times for several, without it all of the home's"},
+				{Name: "format", Summary: "csv (time, device, property, value), or line protocol in milliseconds with the tag home", Options: []string{"csv", "line"}},
+			}, api.RangeParams()),
+			Media: "text/csv", Problems: []string{api.CodeBadRequest, hearth.CodeNotFound}, Handler: w.data,
+		},
+		{
 			Method: "GET", Path: "/api/v1/homes/{home}/events", ID: "watchEvents", Scope: hearth.ScopeRead,
 			Summary: "Server-sent events device, reading, command and status; Last-Event-ID resumes, an unknown one begins with an event snapshot and all devices",
 			Query: []api.Param{

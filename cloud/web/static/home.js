@@ -9,6 +9,7 @@ import { clock, number } from "./format.js";
 import { Machine } from "./gateway.js";
 import { Ledger } from "./ledger.js";
 import { Live } from "./live.js";
+import { Top } from "./nav.js";
 import { Poll } from "./poll.js";
 
 const { home, name, control } = document.body.dataset;
@@ -111,8 +112,7 @@ function App() {
   const device = charted && live.devices.get(charted.device);
   const p = device && device.properties.find((p) => p.name === charted.property);
   const link = live.connected === null ? ["", "connecting"] : live.connected ? ["up", "live"] : ["down", "connection lost"];
-  return html`<header class="top"><div><a class="back" href="/" aria-label="All homes" title="All homes"><img src="/static/icon.svg" alt="" width="28" height="28"/><span aria-hidden="true">‹</span></a><h1>${name}</h1>
-      <span class=${"link " + link[0]} role="status">${link[1]}</span></div></header>
+  return html`<${Top} title=${name}><span class=${"link " + link[0]} role="status">${link[1]}</span><//>
     <main><${Notices} details=${about} error=${details.error} lost=${lost}/>
       <${Head} details=${about} status=${status} account=${account} lost=${lost}/>
       <${Alerts} alerts=${about ? about.alert_list : []}/>

@@ -4,6 +4,7 @@ import { html, render, Component, useEffect, useRef, useState } from "./vendor/p
 import { kindWords } from "./alerts.js";
 import { AddHome } from "./addhome.js";
 import { age, clock, number } from "./format.js";
+import { Top } from "./nav.js";
 import { Poll } from "./poll.js";
 
 const { version, add } = document.body.dataset;
@@ -90,9 +91,8 @@ function App() {
   useEffect(() => { poll.start(); }, []);
   const choose = (e) => { localStorage.setItem("hearth-order", e.target.value); sort(e.target.value); };
   const link = poll.connected === null ? ["", "connecting"] : poll.connected ? ["up", "live"] : ["down", "connection lost"];
-  return html`<header class="top"><div><img src="/static/icon.svg" alt="" width="28" height="28"/><h1>Homes</h1>
-      ${add !== undefined && html`<button type="button" class="small" onClick=${() => open(true)}>Add a home</button>`}
-      <span class=${"link " + link[0]} role="status">${link[1]}</span></div></header>
+  return html`<${Top} title="Homes">${add !== undefined && html`<button type="button" class="small" onClick=${() => open(true)}>Add a home</button>`}
+      <span class=${"link " + link[0]} role="status">${link[1]}</span><//>
     <main><${Notices} poll=${poll}/>
       ${homes.current.length > 0 && html`<div class="tools"><p class="find"><input type="search" placeholder="Find a home" aria-label="Find a home" value=${wanted} onInput=${(e) => find(e.target.value)}/></p>
         <select aria-label="Order" value=${order} onChange=${choose}>${Object.entries(orders).map(([key, [words]]) => html`<option value=${key} selected=${key === order}>${words}</option>`)}</select>
