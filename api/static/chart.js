@@ -38,8 +38,9 @@ function summary(p, history) {
   return `lowest ${value(p, lo)} · mean ${value(p, sum / count)} · highest ${value(p, hi)} · ${number(count)} readings`;
 }
 
-/** A dialog with the chart of property p of a device, up to so many days back; close is called when it is over. */
-export function Chart({ live, device, p, close, days = 7 }) {
+/** A dialog with the chart of property p of a device, up to so many days back, and a link to where it stands beside
+ * others, if there is such a place; close is called when it is over. */
+export function Chart({ live, device, p, close, days = 7, compare = "" }) {
   const dialog = useRef(), box = useRef(), note = useRef();
   const [span, choose] = useState(spans[1][1]);
   const [history, show] = useState(null);
@@ -94,7 +95,7 @@ export function Chart({ live, device, p, close, days = 7 }) {
       <div class="plot" ref=${box} role="img" aria-label=${"Chart. " + (history ? summary(p, history) : "")}></div>
       <p class="quiet note" ref=${note}></p>
       ${error && html`<p class="failed" role="alert">${error}</p>`}
-      ${history && html`<p class="quiet">${summary(p, history)}</p>`}
+      ${history && html`<p class="quiet">${summary(p, history)}${compare && html` <a href=${compare}>Compare and export</a>`}</p>`}
       ${history && history.gaps.length > 0 && html`<ul class="gaps">${history.gaps.map((g) => html`<li><span class="swatch"></span>${number(g.count)} readings missing, ${clock(g.from)} to ${clock(g.to)}: ${reason(g.reason)}</li>`)}</ul>`}
       ${history && history.repaired && html`<ul class="gaps">${history.repaired.map((s) => html`<li><span class="swatch repaired"></span>${clock(s.from)} to ${clock(s.to)}: taken while the gateway's clock was not set, and repaired since</li>`)}</ul>`}
     </div></dialog>`;

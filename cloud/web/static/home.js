@@ -121,7 +121,7 @@ function App() {
       <div class="parts"><${Commands} live=${live}/><${Ledger} account=${account} error=${ledger.error} now=${live.now()}/></div>
       <div id="gateway">${status ? html`<${Machine} live=${live} status=${status} version=""/>
         ${said && html`<p class="quiet foot">The gateway said so ${live.age(said)}.</p>`}` : html`<p class="quiet">The gateway has not told of itself yet.</p>`}</div></main>
-    ${p && html`<${Chart} live=${live} device=${device} p=${p} days=${30} close=${() => chart(null)}/>`}`;
+    ${p && html`<${Chart} live=${live} device=${device} p=${p} days=${30} compare=${"/explore?" + new URLSearchParams({ s: [home, device.id, p.name].join("/") })} close=${() => chart(null)}/>`}`;
 }
 
 sessionStorage.removeItem("hearth-again");
