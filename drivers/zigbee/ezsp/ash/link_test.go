@@ -107,7 +107,12 @@ func (s *stick) write(b []byte) {
 	}
 }
 
-func (s *stick) say(f frame) { s.t.Helper(); s.write(f.append(nil)) }
+// say returns once the host has heard f: the end of a write tells only that its bytes were taken.
+func (s *stick) say(f frame) {
+	s.t.Helper()
+	s.write(f.append(nil))
+	synctest.Wait()
+}
 
 func (s *stick) data(number, acknowledges uint8, again bool, text string) {
 	s.t.Helper()
