@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"hearth/scripts/peers"
+
 	paho "github.com/eclipse/paho.mqtt.golang"
 
 	"hearth"
@@ -153,14 +155,7 @@ func TestMQTTFace(t *testing.T) {
 // TestNodeRED has flows of Node-RED read values and give commands.
 func TestNodeRED(t *testing.T) {
 	needPeer(t, "mosquitto") // where peers are, node is
-	const folder = "scripts/peers/nodered"
-	if _, err := os.Stat(folder + "/node_modules"); err != nil {
-		install := exec.Command("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--silent")
-		install.Dir = folder
-		if out, err := install.CombinedOutput(); err != nil {
-			t.Fatalf("npm ci: %v\n%s", err, out)
-		}
-	}
+	folder := peers.Node(t, "nodered")
 	address := freeAddress(t)
 	_, f, token := newGatewayWithMQTT(t, fmt.Sprintf("listen: %q", address))
 	e := listenMQTT(t, address, "test", f.token, "nodered/#", "hearth/#")

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"hearth/scripts/peers"
+
 	"hearth"
 )
 
@@ -251,14 +253,7 @@ func wire(t *testing.T) (ours, theirs string, cut, join func()) {
 func modbusSlave(t *testing.T, tty string) {
 	t.Helper()
 	needPeer(t, "socat")
-	const folder = "scripts/peers/modbus-slave"
-	install := exec.Command("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--silent")
-	install.Dir = folder
-	if _, err := os.Stat(folder + "/node_modules"); err != nil {
-		if out, err := install.CombinedOutput(); err != nil {
-			t.Fatalf("npm ci: %v\n%s", err, out)
-		}
-	}
+	folder := peers.Node(t, "modbus-slave")
 	slave := exec.Command("node", "slave.js", "rtu", tty)
 	slave.Dir = folder
 	if _, err := slave.StdinPipe(); err != nil {

