@@ -49,6 +49,7 @@ var States = []State{Accepted, Sent, Applied, Confirmed, Rejected, Failed, Expir
 // A Record is a command and what became of it.
 type Record struct {
 	Command
+	Job     string `json:"job,omitempty"` // that gave it, beside others
 	State   State  `json:"state"`
 	Final   bool   `json:"final"`
 	Error   *Error `json:"error,omitempty"`

@@ -29,6 +29,12 @@ type Home interface {
 	Forget(ID)         // a device has left for good
 }
 
+// A Patient is a Home that need not guess whether a driver is connected. One whose connecting may take longer than two
+// seconds calls Connecting when Run begins, and what that returns when its connection stands.
+type Patient interface {
+	Connecting() (connected func())
+}
+
 // Env is what a driver is made with, beside its configuration.
 type Env struct {
 	Name  string // its configured name: the first part of its devices' ids

@@ -332,6 +332,7 @@ const (
 	CodeBusy           = "busy"            // a bounded queue is full: try again later
 	CodeNotFound       = "not_found"       // no such thing, or not yours to see
 	CodeDenied         = "denied"          // the token's scope is too small
+	CodeCancelled      = "cancelled"       // somebody called it off before it was sent
 	CodeUnknownToken   = "unknown_token"   // no token, or one that is not known
 )
 

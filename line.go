@@ -103,7 +103,7 @@ const (
 // DecodeLines reads line protocol line by line; each is called for the good ones, bad with the line's number (from 1)
 // for the others. precision is ns, us (or u), ms, s, m or h, "" being ns; a line without a time gets now.
 func DecodeLines(body []byte, precision string, now time.Time, each func(*Line), bad func(number int, err error)) error {
-	unit, err := precisionOf(precision)
+	unit, err := Precision(precision)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,8 @@ func DecodeLines(body []byte, precision string, now time.Time, each func(*Line),
 	return nil
 }
 
-func precisionOf(name string) (time.Duration, error) {
+// Precision returns the unit that line protocol calls by that name: ns, us (or u), ms, s, m or h, "" being ns.
+func Precision(name string) (time.Duration, error) {
 	switch name {
 	case "", "ns", "n":
 		return time.Nanosecond, nil

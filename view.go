@@ -73,7 +73,72 @@ type (
 		ID        ID   `json:"id"`
 		Forgotten bool `json:"forgotten"` // always true
 	}
+	// A Refusal says that a command was not taken, where no answer can: there is no record of it.
+	Refusal struct {
+		ID     string `json:"id"` // as it was given; may be empty
+		Device ID     `json:"device"`
+		By     string `json:"by"`
+		Error  *Error `json:"error"`
+	}
 )
+
+// A HomeEvent says what became of a home of a tenant.
+type HomeEvent struct {
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	Tenant string `json:"tenant"`
+	Change string `json:"change"` // added, changed or removed
+}
+
+// What may become of a home.
+const (
+	HomeAdded   = "added"
+	HomeChanged = "changed"
+	HomeRemoved = "removed"
+)
+
+// What a device without a gateway says. The receiver calls it direct:<the address it chose>.
+type (
+	// An Announcement describes it.
+	Announcement struct {
+		Name     string `json:"name,omitempty"`
+		Type     Type   `json:"type,omitempty"`
+		Vendor   string `json:"vendor,omitempty"`
+		Model    string `json:"model,omitempty"`
+		Firmware string `json:"firmware,omitempty"`
+		Room     string `json:"room,omitempty"`
+		Every    int    `json:"every_s,omitempty"` // it promises to speak at least this often, in seconds; 0 promises nothing
+
+		Properties []AnnouncedProperty `json:"properties"`
+	}
+	// An AnnouncedProperty needs no more than its name where that is one of the shared words, as temperature.
+	AnnouncedProperty struct {
+		Name      string   `json:"name"`
+		Kind      Kind     `json:"kind,omitempty"`
+		Unit      string   `json:"unit,omitempty"`
+		UnitCode  string   `json:"unit_code,omitempty"`
+		Momentary bool     `json:"momentary,omitempty"`
+		Min       *float64 `json:"min,omitempty"`
+		Max       *float64 `json:"max,omitempty"`
+		Options   []string `json:"options,omitempty"`
+		Writable  bool     `json:"writable,omitempty"` // never: it takes no commands
+	}
+	// A DirectReading is one value of one property. Without a time it is of now.
+	DirectReading struct {
+		Device   ID     `json:"device,omitempty"` // where the topic does not name it
+		Property string `json:"property"`
+		Value    Value  `json:"value"`
+		Time     Time   `json:"time,omitzero"`
+	}
+	// A DirectRefusal says that an announcement or a report was not taken, where no answer can.
+	DirectRefusal struct {
+		About string `json:"about"` // announce or report
+		Error *Error `json:"error"`
+	}
+)
+
+// DirectDriver is the driver's name in the ids of devices without a gateway.
+const DirectDriver = "direct"
 
 // A HomeView is a home as the receiver's list of homes shows it.
 type HomeView struct {
@@ -87,13 +152,6 @@ type HomeView struct {
 	Version  string `json:"version"` // of its gateway
 
 	AlertKinds []string `json:"alert_kinds"` // each once
-}
-
-// An Alert is one thing that is wrong with a home: gateway_dark, clock_untrusted, driver_down, device_silent or gap.
-type Alert struct {
-	Kind   string `json:"kind"`
-	About  string `json:"about,omitempty"` // the driver's name or the device's id
-	Detail string `json:"detail"`
 }
 
 // HomeDetails are a home's view with what is wrong and what its gateway says of itself.

@@ -43,7 +43,21 @@ func TopicReading(home string, device ID, property string) string {
 // TopicEvent names the topic of device, command or alert events.
 func TopicEvent(home, kind string) string { return "hearth/" + home + "/event/" + kind }
 
-// ParseTopic takes a topic apart: kind is do, done, online, reading or event, rest what follows it.
+// TopicTenantEvent names the topic of an event that concerns a tenant as a whole. No home is called tenant.
+func TopicTenantEvent(tenant, kind string) string {
+	return "hearth/tenant/" + tenant + "/event/" + kind
+}
+
+// TopicCommand is where applications give a home's commands.
+func TopicCommand(home string) string { return "hearth/" + home + "/command" }
+
+// TopicDirect is where a device without a gateway speaks for itself: kind is announce or report. What of it was refused
+// comes back with kind refused.
+func TopicDirect(home, address, kind string) string {
+	return "hearth/" + home + "/direct/" + address + "/" + kind
+}
+
+// ParseTopic takes a topic apart: kind is do, done, online, reading, event, command or direct, rest what follows it.
 func ParseTopic(topic string) (home, kind, rest string, ok bool) {
 	parts := strings.SplitN(topic, "/", 4)
 	if len(parts) < 3 || parts[0] != "hearth" {
@@ -62,6 +76,7 @@ const (
 	HeaderDurable  = "Hearth-Durable"  // reply: <epoch>/<seq>
 	HeaderRejected = "Hearth-Rejected" // reply: N lines of the batch were bad
 	HeaderTime     = "Hearth-Time"     // reply: the receiver's clock, unix milliseconds
+	HeaderDrain    = "Hearth-Drain"    // reply: bytes of bodies a second at which a backlog is to be sent; none: as fast as it goes
 )
 
 // A BatchID names a committed block: Seq counts from 1 without a gap within an Epoch, one life of a buffer.
