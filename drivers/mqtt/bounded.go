@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 )
@@ -41,7 +42,12 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-const typePublish = 3
+const (
+	typePublish = 3
+	maxControl  = 64 << 10 // of every other packet, of which the library makes room for all it is promised
+)
+
+var errPacket = errors.New("the broker sends a packet that is too long for its kind")
 
 // next reads a fixed header (MQTT 3.1.1, section 2.2): type and flags, and the length in one to four bytes.
 func (b *bounded) next() error {
@@ -60,6 +66,9 @@ func (b *bounded) next() error {
 		if c&0x80 == 0 {
 			break
 		}
+	}
+	if first>>4 != typePublish && size > maxControl {
+		return errPacket
 	}
 	if first>>4 != typePublish || size <= b.most {
 		b.head, b.rest = head, size

@@ -48,6 +48,7 @@ func TestBounded(t *testing.T) {
 		"cut in head": {[]byte{0x30, 0x80}, nil, 0, io.EOF},
 		"bad length":  {[]byte{0x30, 0xff, 0xff, 0xff, 0xff, 0xff}, nil, 1, io.EOF},
 		"nothing":     {nil, nil, 0, nil},
+		"long ack":    {append([]byte{0x90, 0xff, 0xff, 0xff, 0x7f}, make([]byte, 200)...), nil, 0, errPacket},
 	}
 	for name, tt := range tests {
 		for way, reader := range map[string]io.Reader{"whole": bytes.NewReader(tt.in), "byte by byte": iotest.OneByteReader(bytes.NewReader(tt.in))} {

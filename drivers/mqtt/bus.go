@@ -20,8 +20,8 @@ type face struct {
 
 	mu       sync.RWMutex
 	filters  map[string]bool
-	patterns []string // those with wildcards
-	refused  int      // filters for which there was no room
+	patterns dialect.Tree[struct{}] // those with wildcards
+	refused  int                    // filters for which there was no room
 
 	ids map[hearth.ID]bool // its devices; Driver.mu guards it
 }
@@ -59,7 +59,7 @@ func (f *face) Subscribe(filter string) {
 	}
 	f.filters[filter] = true
 	if strings.ContainsAny(filter, "+#") {
-		f.patterns = append(f.patterns, filter)
+		f.patterns.Put(filter, struct{}{})
 	}
 	f.mu.Unlock()
 	if s := f.driver.current(); s != nil {
@@ -72,7 +72,7 @@ func (f *face) Unsubscribe(filter string) {
 	f.mu.Lock()
 	known := f.filters[filter]
 	delete(f.filters, filter)
-	f.patterns = slices.DeleteFunc(f.patterns, func(p string) bool { return p == filter })
+	f.patterns.Delete(filter)
 	f.mu.Unlock()
 	if s := f.driver.current(); s != nil && known && !f.driver.subscribed(filter) {
 		s.order(change{filter: filter, end: true})
@@ -83,7 +83,10 @@ func (f *face) Unsubscribe(filter string) {
 func (f *face) wants(topic string) bool {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	return f.filters[topic] || slices.ContainsFunc(f.patterns, func(p string) bool { return dialect.Match(p, topic) })
+	for range f.patterns.Match(topic) {
+		return true
+	}
+	return f.filters[topic]
 }
 
 // all returns its filters, sorted, so that a reconnect asks in the same order.

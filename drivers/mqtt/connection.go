@@ -4,19 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/url"
-	"strings"
-	"syscall"
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
-	"github.com/eclipse/paho.mqtt.golang/packets"
-
-	"hearth"
 )
 
 const (
@@ -57,7 +50,7 @@ func (d *Driver) connect(ctx context.Context) (*session, error) {
 	if err := s.await(ctx, s.client.Connect(), 2*connectTime); err != nil {
 		s.cancel()
 		s.client.Disconnect(0)
-		return nil, connectError(broker, err)
+		return nil, connectError(broker, d.cfg.CA, err)
 	}
 	d.counts.connects.Add(1)
 	return s, nil
@@ -102,23 +95,4 @@ func open(ctx context.Context, u *url.URL, trust *tls.Config) (net.Conn, error) 
 		return nil, err
 	}
 	return secure, nil
-}
-
-// connectError says what a person can do about it. What time alone may mend is of code offline.
-func connectError(broker *url.URL, err error) error {
-	var verify *tls.CertificateVerificationError
-	switch {
-	case errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword), errors.Is(err, packets.ErrorRefusedNotAuthorised):
-		return hearth.Errorf(hearth.CodeDenied, "the MQTT broker %s does not take username and password: see username and password_file", broker.Host)
-	case errors.As(err, &verify):
-		return fmt.Errorf("the MQTT broker %s is not trusted: name its certificate authority in ca: %w", broker.Host, verify)
-	}
-	why := strings.TrimPrefix(err.Error(), "network Error : ") // the library's own words
-	switch {
-	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
-		return hearth.Errorf(hearth.CodeOffline, "the MQTT broker %s ends the connection at once: is it %s:// there, with TLS only where the name ends in s? (%s)", broker.Host, broker.Scheme, why)
-	case errors.As(err, new(tls.RecordHeaderError)):
-		return hearth.Errorf(hearth.CodeOffline, "the MQTT broker %s does not speak TLS there: write mqtt:// or ws://, or its TLS port (%s)", broker.Host, why)
-	}
-	return hearth.Errorf(hearth.CodeOffline, "the MQTT broker %s is away: %s", broker.Host, why)
 }

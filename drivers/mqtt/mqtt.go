@@ -53,6 +53,10 @@ func (d *Driver) Run(ctx context.Context, home hearth.Home) error {
 	if ctx.Err() != nil {
 		return nil
 	}
+	connected := func() {}
+	if patient, ok := home.(hearth.Patient); ok { // a broker may take long to say nothing
+		connected = patient.Connecting()
+	}
 	s, err := d.connect(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -60,6 +64,7 @@ func (d *Driver) Run(ctx context.Context, home hearth.Home) error {
 		}
 		return err
 	}
+	connected()
 	d.begin(home, s)
 	defer s.leave()
 	defer d.begin(nil, nil)
@@ -122,7 +127,7 @@ func (d *Driver) Do(ctx context.Context, cmd hearth.Command) error {
 	}
 	err := owner.dialect.Do(ctx, cmd)
 	if err != nil && s.ctx.Err() != nil && ctx.Err() == nil && !errors.As(err, new(*hearth.Error)) {
-		return dialect.Offline()
+		return dialect.Lost()
 	}
 	return err
 }

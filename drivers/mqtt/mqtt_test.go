@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,6 +43,43 @@ func TestBrokerAway(t *testing.T) {
 	err = driver.Run(t.Context(), drivertest.NewRecorder("test"))
 	if !errors.Is(err, &hearth.Error{Code: hearth.CodeOffline}) {
 		t.Errorf("Run returned %v", err)
+	}
+}
+
+// A patient is a home that notes when it was told of the connection.
+type patient struct {
+	*drivertest.Recorder
+	connecting, connected atomic.Bool
+}
+
+// Connecting implements hearth.Patient.
+func (p *patient) Connecting() func() {
+	p.connecting.Store(true)
+	return func() { p.connected.Store(true) }
+}
+
+// TestConnecting: what takes a connection and says nothing is no broker, and home does not take it for one.
+func TestConnecting(t *testing.T) {
+	b := newBroker(t)
+	hung, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hung.Close()
+	for address, want := range map[string]bool{b.address: true, hung.Addr().String(): false} {
+		home := &patient{Recorder: drivertest.NewRecorder("test")}
+		driver, err := New(drivertest.NewEnv(t, "test"), Config{Broker: "mqtt://" + address})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		if err := driver.Run(ctx, home); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		if !home.connecting.Load() || home.connected.Load() != want {
+			t.Errorf("%s: connecting %v, connected %v", address, home.connecting.Load(), home.connected.Load())
+		}
 	}
 }
 

@@ -293,7 +293,7 @@ func (s *session) await(ctx context.Context, t paho.Token, limit time.Duration) 
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-s.ctx.Done():
-		return dialect.Offline()
+		return dialect.Lost()
 	case <-timer.C:
 		return hearth.Errorf(hearth.CodeUnknownOutcome, "the MQTT broker has not answered in time")
 	}

@@ -4,11 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
-	"testing"
 
-	"hearth"
-	"hearth/drivers/drivertest"
-	"hearth/drivers/mqtt"
 	"hearth/drivers/mqtt/dialect/dialecttest"
 )
 
@@ -63,21 +59,4 @@ func shellyDimmer() dialecttest.Peer {
 			say(r.Source+"/rpc", fmt.Sprintf(`{"id":%s,"src":%q,"dst":%q,%s}`, r.ID, shellyID, r.Source, answer), false)
 		},
 	}
-}
-
-// TestShelly runs the conformance suite with a dimmer on a real broker.
-func TestShelly(t *testing.T) {
-	drivertest.Run(t, drivertest.Subject{
-		New: func(t *testing.T, env hearth.Env) drivertest.Rig {
-			broker := dialecttest.NewMosquitto(t)
-			broker.Connect(shellyDimmer())
-			driver, err := mqtt.New(env, mqtt.Config{Broker: "mqtt://" + broker.Address, Dialects: []string{"shelly"}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return drivertest.Rig{Driver: driver}
-		},
-		Devices: []hearth.ID{"test:" + shellyID},
-		Command: hearth.Command{Device: "test:" + shellyID, Set: map[string]hearth.Value{"on": hearth.BoolOf(true), "brightness": hearth.NumberOf(40)}},
-	})
 }

@@ -5,11 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"testing"
 
-	"hearth"
-	"hearth/drivers/drivertest"
-	"hearth/drivers/mqtt"
 	"hearth/drivers/mqtt/dialect/dialecttest"
 )
 
@@ -61,23 +57,4 @@ func tasmotaLamp() dialecttest.Peer {
 			}
 		},
 	}
-}
-
-// TestTasmota runs the conformance suite with a lamp on a real broker.
-func TestTasmota(t *testing.T) {
-	drivertest.Run(t, drivertest.Subject{
-		New: func(t *testing.T, env hearth.Env) drivertest.Rig {
-			broker := dialecttest.NewMosquitto(t)
-			broker.Connect(tasmotaLamp())
-			driver, err := mqtt.New(env, mqtt.Config{Broker: "mqtt://" + broker.Address, Dialects: []string{"tasmota"}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return drivertest.Rig{Driver: driver}
-		},
-		Devices: []hearth.ID{"test:DC4F22A1B2C3"},
-		Command: hearth.Command{Device: "test:DC4F22A1B2C3", Set: map[string]hearth.Value{
-			"on": hearth.BoolOf(true), "brightness": hearth.NumberOf(40), "color_temperature": hearth.NumberOf(4000),
-		}},
-	})
 }

@@ -64,7 +64,7 @@ func (f face) Report(readings ...hearth.Reading) { f.h.report(f.name, readings) 
 // Forget implements hearth.Home.
 func (f face) Forget(id hearth.ID) {
 	if id.Driver() == f.name {
-		if err := f.h.Remove(id); err != nil {
+		if err := f.h.Remove(id); err != nil && hearth.ErrorOf(err).Code != hearth.CodeNoDevice { // it may not have been taken in
 			f.h.opt.Log.Error("forgetting a device", "device", id, "error", err)
 		}
 	}

@@ -74,6 +74,22 @@ func (h *Home) Running(name string, running bool) {
 	})
 }
 
+// Connecting implements hearth.Patient.
+func (f face) Connecting() (connected func()) {
+	h := f.h
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	d := h.driver(f.name)
+	if d.settled != nil {
+		d.settled.Stop()
+	}
+	return func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.arrive(f.name, d)
+	}
+}
+
 // Away returns for how long a driver's connection has not stood, and false while it does.
 func (h *Home) Away(name string) (since time.Duration, away bool) {
 	h.mu.Lock()

@@ -1,7 +1,9 @@
 package home
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -64,6 +66,54 @@ func TestCommandWaitsForItsDriver(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A driver that says when it is connected is not taken to be so before, however long it tries; nor by a try that is over.
+func TestConnecting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, newDisk())
+		defer r.stop()
+		r.driver.Announce(lampDevice())
+		try := func() func() {
+			r.Running("toy", false)
+			r.Running("toy", true)
+			connected := r.driver.(hearth.Patient).Connecting()
+			time.Sleep(time.Minute)
+			return connected
+		}
+		first := try()
+		connected := try()
+		if since, away := r.Away("toy"); !away || since != 2*time.Minute {
+			t.Errorf("away is %v, for %v", away, since)
+		}
+		r.Running("toy", false)
+		first()
+		if _, away := r.Away("toy"); !away {
+			t.Error("a try that is over has connected it")
+		}
+		r.Running("toy", true)
+		connected()
+		if _, away := r.Away("toy"); away {
+			t.Error("it is connected, and away")
+		}
+	})
+}
+
+// A driver may forget what the home has not taken in, or has forgotten itself: nothing is wrong with that.
+func TestForgetWhatIsNotThere(t *testing.T) {
+	var log bytes.Buffer
+	d := newDisk()
+	h, err := Open(Options{
+		Devices: d.devices, Values: d.values, Commands: d.commands, Sink: &sink{}, Log: slog.New(slog.NewTextHandler(&log, nil)),
+		Now: func() (time.Time, bool) { return time.Now(), true },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Attach("toy", "sim", func(context.Context, hearth.Command) error { return nil }).Forget("toy:nobody")
+	if log.Len() > 0 {
+		t.Errorf("%s", &log)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -150,8 +151,14 @@ func TestMatch(t *testing.T) {
 		{"a", "/a", false},
 	}
 	for _, tt := range tests {
-		if got := dialect.Match(tt.filter, tt.topic); got != tt.want {
-			t.Errorf("Match(%q, %q) = %v", tt.filter, tt.topic, got)
+		var tree dialect.Tree[bool]
+		tree.Put(tt.filter, true)
+		got := false
+		for v := range tree.Match(tt.topic) {
+			got = v
+		}
+		if got != tt.want || matches(tt.filter, tt.topic) != tt.want {
+			t.Errorf("%q matches %q: %v", tt.filter, tt.topic, got)
 		}
 	}
 }
@@ -307,7 +314,35 @@ func TestOnce(t *testing.T) {
 	for i := range 3000 {
 		once.Warn(log, strings.Repeat("k", i), "many")
 	}
-	if n := strings.Count(out.String(), "\n"); n > 1000 {
-		t.Errorf("%d lines", n)
+	if n := strings.Count(out.String(), "\n"); n > 70 || strings.Count(out.String(), "more is wrong") != 1 {
+		t.Errorf("a flood makes %d lines:\n%s", n, &out)
 	}
+}
+
+// TestOnceLater: what a flood has drowned is said when it comes again, and in all there is an end.
+func TestOnceLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		var once dialect.Once
+		log := slog.New(slog.NewTextHandler(&out, nil))
+		for i := range 500 {
+			once.Warn(log, fmt.Sprint(i), "flood")
+		}
+		once.Warn(log, "mine", "my own")
+		if strings.Contains(out.String(), "my own") {
+			t.Error("a flood is not held back")
+		}
+		time.Sleep(time.Minute)
+		once.Warn(log, "mine", "my own")
+		if !strings.Contains(out.String(), "my own") {
+			t.Error("it is never said")
+		}
+		for i := range 100_000 {
+			once.Warn(log, fmt.Sprint("x", i), "flood")
+			time.Sleep(100 * time.Millisecond)
+		}
+		if n := strings.Count(out.String(), "\n"); n > 1200 {
+			t.Errorf("%d lines", n)
+		}
+	})
 }

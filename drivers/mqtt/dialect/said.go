@@ -18,7 +18,7 @@ func ReadJSON(payload []byte, into any) error {
 	if !utf8.Valid(payload) {
 		return fmt.Errorf("it is no UTF-8")
 	}
-	if deeper(payload, maxDepth) {
+	if Deeper(payload, maxDepth) {
 		return fmt.Errorf("it is nested deeper than %d levels", maxDepth)
 	}
 	return json.Unmarshal(payload, into)
@@ -26,8 +26,9 @@ func ReadJSON(payload []byte, into any) error {
 
 const maxDepth = 64
 
-// deeper reports whether brackets outside of texts are nested that deep.
-func deeper(payload []byte, most int) bool {
+// Deeper reports whether brackets outside of texts are nested deeper than that. It looks at the brackets alone, before
+// anything is built from them.
+func Deeper(payload []byte, most int) bool {
 	depth, text := 0, false
 	for i := 0; i < len(payload); i++ {
 		switch c := payload[i]; {
@@ -63,27 +64,51 @@ func (e Env) Plausible(said time.Time) time.Time {
 	return said
 }
 
-// Once says each thing to the log once: payloads come every second, and what is wrong with them stays. The zero Once is
-// ready.
+// Once says each thing to the log once: payloads come every second, and what is wrong with them stays. However much is
+// wrong, and whoever sees to it that it is, the log stays readable. The zero Once is ready.
 type Once struct {
-	mu   sync.Mutex
-	said map[string]bool
+	mu    sync.Mutex
+	said  map[string]bool
+	since time.Time // when lines began to be counted
+	lines int
 }
 
-const maxSaid = 1000 // things; more of them go unsaid
+const (
+	maxSaid   = 1000 // things; more of them go unsaid
+	maxKey    = 200  // bytes
+	perMinute = 60   // lines; what is left out is said when it comes again
+)
 
 // Warn logs a warning unless one of that key was logged before.
 func (o *Once) Warn(log *slog.Logger, key, message string, args ...any) {
-	o.mu.Lock()
-	known := o.said[key] || len(o.said) >= maxSaid
-	if !known {
-		if o.said == nil {
-			o.said = map[string]bool{}
-		}
-		o.said[key] = true
-	}
-	o.mu.Unlock()
-	if !known {
+	switch o.admit(Clip(key, maxKey)) {
+	case perMinute:
+		log.Warn("more is wrong with what comes from the broker than is logged")
+	case 0:
+	default:
 		log.Warn(message, args...)
 	}
+}
+
+// admit counts a line: 0 if it is not to be said.
+func (o *Once) admit(key string) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.said[key] || len(o.said) >= maxSaid {
+		return 0
+	}
+	if now := time.Now(); now.Sub(o.since) >= time.Minute {
+		o.since, o.lines = now, 0
+	}
+	if o.lines >= perMinute {
+		return 0
+	}
+	if o.lines++; o.lines == perMinute {
+		return perMinute
+	}
+	if o.said == nil {
+		o.said = map[string]bool{}
+	}
+	o.said[key] = true
+	return o.lines
 }

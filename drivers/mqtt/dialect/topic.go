@@ -41,24 +41,3 @@ func CheckFilter(filter string) error {
 func sound(topic string) bool {
 	return topic != "" && len(topic) <= MaxTopic && topic[0] != '$' && utf8.ValidString(topic) && strings.IndexByte(topic, 0) < 0
 }
-
-// Match reports whether a message to topic is one that filter asks for (MQTT 3.1.1, section 4.7).
-func Match(filter, topic string) bool {
-	if topic != "" && topic[0] == '$' && (filter == "" || filter[0] != '$') {
-		return false
-	}
-	for {
-		level, rest, more := strings.Cut(filter, "/")
-		if level == "#" {
-			return true
-		}
-		said, others, longer := strings.Cut(topic, "/")
-		if level != "+" && level != said {
-			return false
-		}
-		if !more || !longer {
-			return more == longer || more && rest == "#"
-		}
-		filter, topic = rest, others
-	}
-}

@@ -128,7 +128,12 @@ func (wait *Wait) take(err error) {
 	}
 }
 
-// Offline is what a command gets whose broker went away.
+// Offline is what a command gets that cannot be sent, because the broker is gone.
 func Offline() error {
 	return hearth.Errorf(hearth.CodeOffline, "the MQTT broker is gone")
+}
+
+// Lost is what a command gets that was sent, and then the broker went away.
+func Lost() error {
+	return hearth.Errorf(hearth.CodeUnknownOutcome, "the MQTT broker went away before the device has answered: it may have obeyed")
 }

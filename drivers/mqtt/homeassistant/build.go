@@ -1,7 +1,6 @@
 package homeassistant
 
 import (
-	"slices"
 	"strings"
 
 	"hearth"
@@ -63,7 +62,7 @@ func (d *Dialect) build(key string, from source) *entity {
 		if p.Check() != nil {
 			p.Name = propertyName(p.Name, platform)
 		}
-		p.Property = distinct(p.Property)
+		p.Property = d.distinct(p.Property)
 	}
 	for _, what := range e.unsupported {
 		d.complain("a part of an announcement is not supported", strings.Join(e.label, " ")+" "+what, errPartly)
@@ -96,9 +95,11 @@ func buildUpdate(b *builder) {
 }
 
 // distinct gives another name to what has a word's name without being what the word means.
-func distinct(p hearth.Property) hearth.Property {
-	known, ok := hearth.Word(p.Name)
-	if !ok || known.Kind == p.Kind && known.Unit == p.Unit || !slices.Contains(hearth.Words(), p.Name) {
+func (d *Dialect) distinct(p hearth.Property) hearth.Property {
+	if !d.words[p.Name] {
+		return p
+	}
+	if known, _ := hearth.Word(p.Name); known.Kind == p.Kind && known.Unit == p.Unit {
 		return p
 	}
 	ending := "_state"

@@ -61,7 +61,7 @@ func buildClimate(b *builder) {
 		if list.key == "preset_mode" && len(p.Options) > 0 && !slices.Contains(p.Options, "none") {
 			p.Options = append(p.Options, "none")
 		}
-		both(p, list.key, list.template, readText, same)
+		both(p, list.key, list.template, readChoice(p.Options), same)
 	}
 	p = hearth.Property{Name: "target_humidity", Kind: hearth.Number, Unit: "%", UnitCode: "%"}.Within(b.number("min_humidity", 30), b.number("max_humidity", 99))
 	both(p, "target_humidity", "target_humidity_state_template", readNumber(dialect.Conversion{}), func(v hearth.Value) any { return plain(v.Number()) })

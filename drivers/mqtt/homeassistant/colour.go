@@ -5,34 +5,8 @@ import (
 	"strings"
 
 	"hearth"
+	"hearth/drivers/mqtt/dialect"
 )
-
-// hueOf turns red, green and blue of 0 to 255 into hue and saturation.
-func hueOf(r, g, b float64) (hue, saturation float64) {
-	high, low := max(r, g, b), min(r, g, b)
-	if high <= 0 || high == low {
-		return 0, 0
-	}
-	span := high - low
-	switch high {
-	case r:
-		hue = math.Mod((g-b)/span+6, 6)
-	case g:
-		hue = (b-r)/span + 2
-	default:
-		hue = (r-g)/span + 4
-	}
-	return tenth(hue * 60), tenth(span / high * 100)
-}
-
-// rgbOf is the way back, at full brightness.
-func rgbOf(hue, saturation float64) (r, g, b int64) {
-	channel := func(n float64) int64 {
-		k := math.Mod(n+hue/60, 6)
-		return int64(math.Round(255 * (1 - saturation/100*max(0, min(k, 4-k, 1)))))
-	}
-	return channel(5), channel(3), channel(1)
-}
 
 func tenth(f float64) float64 { return math.Round(f*10) / 10 }
 
@@ -89,7 +63,7 @@ func rgbPart(n int) func(any, *scope) hearth.Value {
 }
 
 func hueOrSaturation(n int, r, g, b float64) hearth.Value {
-	hue, saturation := hueOf(r, g, b)
+	hue, saturation := dialect.HueOf(r, g, b)
 	if n == 0 {
 		return hearth.NumberOf(hue)
 	}
@@ -134,7 +108,7 @@ func (b *builder) warmth() (p hearth.Property, kelvin bool) {
 	p = word("color_temperature", true)
 	low, high := b.number("min_kelvin", 0), b.number("max_kelvin", 0)
 	if coolest, warmest := b.number("min_mireds", 0), b.number("max_mireds", 0); coolest > 0 && warmest > coolest {
-		low, high = math.Floor(1e6/warmest), math.Ceil(1e6/coolest)
+		low, high = mired(warmest), mired(coolest)
 	}
 	if low >= 1000 && high > low && high <= 10000 {
 		p = p.Within(low, high)

@@ -101,6 +101,9 @@ func (d *Dialect) plan(cmd hearth.Command) ([]*task, error) {
 		wishes[b.entity][b.point.Name] = cmd.Set[name]
 	}
 	for e, w := range wishes {
+		if _, fades := w["transition"]; fades && len(w) == 1 {
+			return nil, hearth.Errorf(hearth.CodeBadValue, "transition says how fast something changes: set that, too")
+		}
 		if !dev.paired(e, w) {
 			return nil, hearth.Errorf(hearth.CodeBadValue, "%s takes color_x and color_y only together", cmd.Device)
 		}

@@ -140,6 +140,29 @@ func buildValve(b *builder) {
 	b.switched(word("on", true), "command_topic", "state_topic", "value_template",
 		[2]string{b.or("payload_open", "OPEN"), b.or("payload_close", "CLOSE")},
 		[2]string{b.or("state_open", "open"), b.or("state_closed", "closed")})
+	b.placed()
+}
+
+// placed adds the position of a valve that says it beside its state, as ESPHome's does. To be told a position is to be
+// told whether it is open.
+func (b *builder) placed() {
+	percent := span{0, 100}
+	place := b.send("set_position_topic", "set_position_template", "position")
+	b.add(word("position", place != nil), b.hear("position_topic", "position_template", orNumber("position", percent.read)))
+	turn := b.command
+	if place == nil {
+		return
+	}
+	b.command = func(set wish) ([]publication, error) {
+		if at, ok := set.number("position"); ok {
+			out, err := place.say(percent.out(at), map[string]any{"position": percent.out(at)})
+			return []publication{out}, err
+		}
+		if turn == nil {
+			return nil, nil
+		}
+		return turn(set)
+	}
 }
 
 func buildLock(b *builder) {
@@ -175,7 +198,7 @@ func buildFan(b *builder) {
 	b.add(word("fan_speed", pace != nil), b.hear("percentage_state_topic", "percentage_value_template", speed.read))
 	preset := b.send("preset_mode_command_topic", "preset_mode_command_template")
 	modes := hearth.Property{Name: "preset_mode", Kind: hearth.Text, Options: b.options("preset_modes"), Writable: preset != nil}
-	b.add(modes, b.hear("preset_mode_state_topic", "preset_mode_value_template", readText))
+	b.add(modes, b.hear("preset_mode_state_topic", "preset_mode_value_template", readChoice(modes.Options)))
 	swing := b.send("oscillation_command_topic", "oscillation_command_template")
 	swings := [2]string{b.or("payload_oscillation_on", "oscillate_on"), b.or("payload_oscillation_off", "oscillate_off")}
 	b.add(hearth.Property{Name: "oscillation", Kind: hearth.Bool, Writable: swing != nil}, b.hear("oscillation_state_topic", "oscillation_value_template", readBool(swings[0], swings[1])))

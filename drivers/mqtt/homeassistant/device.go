@@ -31,7 +31,6 @@ type device struct {
 	reachable   *bool          // as last reported
 	expired     map[*entity]bool
 	heard       map[*entity]bool
-	complained  map[string]bool // properties whose values were refused
 }
 
 // A bound property is a point with the name that its device gave it.
@@ -57,7 +56,7 @@ type listener struct {
 func newDevice(id hearth.ID, aliases []string) *device {
 	return &device{
 		id: id, aliases: aliases, entities: map[string]*entity{}, reaches: map[string]*reach{}, names: map[string]string{}, bound: map[string]bound{},
-		expired: map[*entity]bool{}, heard: map[*entity]bool{}, complained: map[string]bool{},
+		expired: map[*entity]bool{}, heard: map[*entity]bool{},
 	}
 }
 
@@ -153,10 +152,23 @@ func (d *device) rebuild() hearth.Device {
 	if about.Type == "sensor" && slices.ContainsFunc(d.ordered(), func(e *entity) bool { return e.kind == "meter" && e.main }) {
 		about.Type = "meter"
 	}
+	if about.Type == "switch" && d.measuresOne() {
+		about.Type = "outlet"
+	}
 	if d.refusals() != "" {
 		about.Properties = append(about.Properties, hearth.Property{Name: unsupported, Kind: hearth.Text})
 	}
 	return about
+}
+
+// measuresOne reports whether what is switched is the one thing that is measured.
+func (d *device) measuresOne() bool {
+	on, switched := d.bound["on"]
+	power, measured := d.bound["power"]
+	if !measured {
+		power, measured = d.bound["energy"]
+	}
+	return switched && measured && on.entity.main && power.entity.platform == "sensor"
 }
 
 const unsupported = "unsupported"

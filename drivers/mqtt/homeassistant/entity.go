@@ -2,6 +2,7 @@ package homeassistant
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -242,6 +243,16 @@ func readText(v any, _ *scope) hearth.Value {
 		text = text[:hearth.MaxText]
 	}
 	return hearth.TextOf(strings.ToValidUTF8(text, ""))
+}
+
+// readChoice reads a text that may be one of the options, and be that None.
+func readChoice(options []string) func(any, *scope) hearth.Value {
+	return func(v any, s *scope) hearth.Value {
+		if text, ok := v.(string); ok && slices.Contains(options, text) {
+			return hearth.TextOf(text)
+		}
+		return readText(v, s)
+	}
 }
 
 // readOption reads a text through a table; what is not in it is no value.

@@ -292,6 +292,9 @@ func TestHalfAColour(t *testing.T) {
 			t.Errorf("half a colour, and the other half is not known: %v", err)
 		}
 		b.say("l", `{"state":"ON","color_mode":"xy","color":{"x":0.4,"y":0.2}}`)
+		if err := b.sends("mqtt:l", set{"transition": num(2)}, nil); err == nil || hearth.ErrorOf(err).Code != hearth.CodeBadValue {
+			t.Errorf("how fast, but not what: %v", err)
+		}
 		err := b.sends("mqtt:l", set{"color_y": num(0.3)}, func(string, string) { b.say("l", `{"state":"ON","color":{"x":0.4,"y":0.3}}`) }, `l/set {"color":{"x":0.4,"y":0.3},"state":"ON"}`)
 		if err != nil {
 			t.Error(err)

@@ -31,7 +31,9 @@ type Config struct {
 // Limits on what announcements may ask for.
 const (
 	maxEntities = 20_000
-	maxHearings = 1024 // of one device
+	maxHearings = 1024     // of one device
+	maxConfig   = 64 << 10 // bytes of what is announced of one entity
+	maxConfigs  = 16 << 20 // of all of them
 )
 
 // How long a burst of announcements is waited for before its devices are told to the house: it decides about names.
@@ -48,6 +50,7 @@ type Dialect struct {
 	prefix string
 	ignore []string
 	keys   abbreviations
+	words  map[string]bool // the house's
 	log    *slog.Logger
 
 	mu      sync.Mutex
@@ -57,6 +60,7 @@ type Dialect struct {
 	aliases map[string]*device
 	placed  map[string]*placed // by key
 	unique  map[string]string  // platform/unique_id → key
+	size    int                // bytes of all that are placed
 	board   *switchboard
 	names   map[hearth.ID]string // of the Store
 	once    dialect.Once
@@ -75,6 +79,7 @@ type placed struct {
 	entity *entity
 	device *device
 	sum    [32]byte
+	size   int // bytes of the announcement
 }
 
 // New returns the dialect.
@@ -86,10 +91,13 @@ func New(env dialect.Env, cfg Config) (*Dialect, error) {
 		return nil, fmt.Errorf("discovery prefix %q: want a topic without wildcards, as homeassistant", clip(cfg.Prefix))
 	}
 	d := &Dialect{
-		env: env, prefix: cfg.Prefix, ignore: []string{own}, keys: newAbbreviations(), log: env.Log,
+		env: env, prefix: cfg.Prefix, ignore: []string{own}, keys: newAbbreviations(), words: map[string]bool{}, log: env.Log,
 		devices: map[hearth.ID]*device{}, aliases: map[string]*device{}, placed: map[string]*placed{}, unique: map[string]string{},
 		board: newSwitchboard(), names: map[hearth.ID]string{},
 		dirty: map[*device]bool{}, deadlines: map[deadline]time.Time{},
+	}
+	for _, w := range hearth.Words() {
+		d.words[w] = true
 	}
 	for _, origin := range cfg.Ignore {
 		d.ignore = append(d.ignore, strings.ToLower(origin))
@@ -114,7 +122,7 @@ func (d *Dialect) Connected(context.Context) {
 // Silence implements dialect.Dialect: whether devices are there is not known any more, and nothing is told until the
 // broker is back.
 func (d *Dialect) Silence() {
-	d.waiter.Fail(dialect.Offline())
+	d.waiter.Fail(dialect.Lost())
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.board.forget()
@@ -237,9 +245,18 @@ func (d *Dialect) place(key string, at address, c config) {
 	if old != nil && old.sum == sum || err != nil {
 		return
 	}
+	if len(data) > maxConfig {
+		d.complain("an entity announces too much", key, fmt.Errorf("%d bytes are more than %d", len(data), maxConfig))
+		return
+	}
 	who := identify(c, at)
 	from := source{config: c, at: at, deviceName: config(c.object("device")).text("name")}
-	if known := d.known(who); known != nil && from.deviceName == "" {
+	known := d.known(who)
+	if known == nil && len(d.devices) >= dialect.MaxDevices {
+		d.complain("too many devices are announced: the rest is left out", d.prefix, fmt.Errorf("more than %d", dialect.MaxDevices))
+		return
+	}
+	if known != nil && from.deviceName == "" {
 		from.deviceName = known.name
 	}
 	e := d.build(key, from)
@@ -256,8 +273,12 @@ func (d *Dialect) place(key string, at address, c config) {
 			return
 		}
 	}
-	if old == nil && len(d.placed) >= maxEntities {
-		d.complain("too many entities are announced", d.prefix, fmt.Errorf("more than %d", maxEntities))
+	size := d.size + len(data)
+	if old != nil {
+		size -= old.size
+	}
+	if old == nil && len(d.placed) >= maxEntities || size > maxConfigs {
+		d.complain("too many entities are announced", d.prefix, fmt.Errorf("more than %d, or than %d bytes", maxEntities, maxConfigs))
 		return
 	}
 	dev := d.deviceOf(who)
@@ -276,7 +297,8 @@ func (d *Dialect) place(key string, at address, c config) {
 	}
 	dev.describe(c, config(c.object("device")))
 	dev.entities[key] = e
-	d.placed[key] = &placed{e, dev, sum}
+	d.placed[key] = &placed{e, dev, sum, len(data)}
+	d.size += len(data)
 	if e.unique != "" {
 		d.unique[e.identity()] = key
 	}
@@ -303,10 +325,6 @@ func (d *Dialect) deviceOf(who identity) *device {
 				d.complain("a device cannot be taken in", who.address, err)
 				return nil
 			}
-			if len(d.devices) >= dialect.MaxDevices {
-				d.complain("too many devices are announced: the rest is left out", d.prefix, fmt.Errorf("more than %d", dialect.MaxDevices))
-				return nil
-			}
 			dev = newDevice(id, nil)
 			if dev.stored = d.names[id]; dev.stored != "" && json.Unmarshal([]byte(dev.stored), &dev.names) != nil {
 				dev.names = map[string]string{}
@@ -329,6 +347,7 @@ func (d *Dialect) remove(key string) {
 		return
 	}
 	delete(d.placed, key)
+	d.size -= p.size
 	delete(p.device.entities, key)
 	if d.unique[p.entity.identity()] == key {
 		delete(d.unique, p.entity.identity())

@@ -7,6 +7,8 @@ import (
 	"io"
 	"math"
 	"strconv"
+
+	"hearth/drivers/mqtt/dialect"
 )
 
 const maxDepth = 24 // of JSON: nothing that bridges send comes near
@@ -22,7 +24,7 @@ func parseJSON(payload []byte) any {
 }
 
 func readJSON(payload []byte) (any, error) {
-	if tooDeep(payload) {
+	if dialect.Deeper(payload, maxDepth) {
 		return nil, errTooDeep
 	}
 	decoder := json.NewDecoder(bytes.NewReader(payload))
@@ -35,27 +37,6 @@ func readJSON(payload []byte) (any, error) {
 		return nil, errors.New("something follows the JSON")
 	}
 	return settle(v), nil
-}
-
-// tooDeep looks at the brackets alone, before anything is built from them.
-func tooDeep(payload []byte) bool {
-	depth, text := 0, false
-	for i := 0; i < len(payload); i++ {
-		switch c := payload[i]; {
-		case text && c == '\\':
-			i++
-		case c == '"':
-			text = !text
-		case text:
-		case c == '{' || c == '[':
-			if depth++; depth > maxDepth {
-				return true
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return false
 }
 
 // settle turns the decoder's numbers into int64 and float64.

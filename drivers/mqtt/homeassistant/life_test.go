@@ -264,7 +264,7 @@ func TestAnswers(t *testing.T) {
 			}
 		}
 		go func() { time.Sleep(time.Second); b.d.Silence() }()
-		if err := b.sends("mqtt:x", set{"on": on(false)}, nil, "x/set OFF"); code(err) != hearth.CodeOffline {
+		if err := b.sends("mqtt:x", set{"on": on(false)}, nil, "x/set OFF"); code(err) != hearth.CodeUnknownOutcome {
 			t.Errorf("the broker went away: %v", err)
 		}
 		if err := b.sends("mqtt:x", set{"on": on(false)}, nil); code(err) != hearth.CodeOffline {
@@ -356,6 +356,34 @@ func TestTooManyComponents(t *testing.T) {
 }
 
 // An announcement and what follows it are whatever they like: no fault in the contract with the house, and no panic.
+// TestFatAnnouncements: what is kept of announcements is bounded, whatever is in them; and there is room again when they go.
+func TestFatAnnouncements(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		fat := func(i, size int) {
+			b.say(fmt.Sprintf("homeassistant/sensor/f%d/config", i), fmt.Sprintf(`{"uniq_id":"f%d","stat_t":"f/%d","junk":%q}`, i, i, strings.Repeat("x", size)))
+		}
+		fat(0, 400_000)
+		for round := range 3 {
+			for i := range 400 {
+				fat(i, 60_000+round)
+			}
+		}
+		settled()
+		const fit = maxConfigs / 60_000
+		if n := len(b.Devices()); n < fit-10 || n > fit || b.d.size > maxConfigs {
+			t.Errorf("%d devices, of %d bytes", n, b.d.size)
+		}
+		for i := range 400 {
+			b.say(fmt.Sprintf("homeassistant/sensor/f%d/config", i), "")
+		}
+		settled()
+		if n := len(b.Devices()); n != 0 || b.d.size != 0 {
+			t.Errorf("%d devices are left, of %d bytes", n, b.d.size)
+		}
+	})
+}
+
 func FuzzAnnouncement(f *testing.F) {
 	for _, list := range []string{esphome, openMQTTGateway, zwave, ems, zigbee2mqtt, assorted} {
 		for line := range strings.Lines(list) {

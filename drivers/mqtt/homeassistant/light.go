@@ -47,7 +47,8 @@ func (b *builder) basicLight() {
 	b.add(p, b.hear("color_temp_state_topic", "color_temp_value_template", warmthOf(kelvin)))
 	paint := b.basicColour()
 	effect := b.send("effect_command_topic", "effect_command_template")
-	b.add(hearth.Property{Name: "effect", Kind: hearth.Text, Options: b.options("effect_list"), Writable: effect != nil}, b.hear("effect_state_topic", "effect_value_template", readText))
+	effects := b.options("effect_list")
+	b.add(hearth.Property{Name: "effect", Kind: hearth.Text, Options: effects, Writable: effect != nil}, b.hear("effect_state_topic", "effect_value_template", readChoice(effects)))
 	if power == nil {
 		return
 	}
@@ -138,7 +139,7 @@ func painted(set wish) (hue, saturation float64, ok bool) {
 
 // channels writes red, green and blue, followed by so many whites that stay dark.
 func channels(hue, saturation float64, whites int) (string, map[string]any) {
-	r, g, b := rgbOf(hue, saturation)
+	r, g, b := dialect.RGBOf(hue, saturation)
 	text := ""
 	for i, n := range append([]int64{r, g, b}, make([]int64, whites)...) {
 		s, _ := textOf(n)
@@ -197,7 +198,8 @@ func (b *builder) jsonLight() {
 		b.add(word("color_y", writable), field(inMode("xy", readNumber(dialect.Conversion{})), "color", "y"))
 	}
 	if b.bool("effect") || b.has("effect_list") {
-		b.add(hearth.Property{Name: "effect", Kind: hearth.Text, Options: b.options("effect_list"), Writable: writable}, field(readText, "effect"))
+		effects := b.options("effect_list")
+		b.add(hearth.Property{Name: "effect", Kind: hearth.Text, Options: effects, Writable: writable}, field(readChoice(effects), "effect"))
 	}
 	if !writable {
 		return
@@ -228,7 +230,7 @@ func jsonWish(set wish, full float64, kelvin, asRGB bool) map[string]any {
 		out["color_temp"] = warmthFor(k, kelvin)
 	}
 	if hue, saturation, ok := painted(set); ok && asRGB {
-		r, g, b := rgbOf(hue, saturation)
+		r, g, b := dialect.RGBOf(hue, saturation)
 		out["color"] = map[string]any{"r": r, "g": g, "b": b}
 	} else if ok {
 		out["color"] = map[string]any{"h": plain(hue), "s": plain(saturation)}
@@ -310,7 +312,8 @@ func (b *builder) templateLight() {
 			b.add(word(name, writable), b.hear("state_topic", "", func(_ any, s *scope) hearth.Value { return mixed(n, s, red, green, blue) }))
 		}
 	}
-	add(hearth.Property{Name: "effect", Kind: hearth.Text, Options: b.options("effect_list")}, "effect_template", readText)
+	effects := b.options("effect_list")
+	add(hearth.Property{Name: "effect", Kind: hearth.Text, Options: effects}, "effect_template", readChoice(effects))
 	if !writable {
 		return
 	}
@@ -338,7 +341,7 @@ func templateWish(set wish, kelvin bool) map[string]any {
 		names["color_temp"] = warmthFor(k, kelvin)
 	}
 	if hue, saturation, ok := painted(set); ok {
-		names["red"], names["green"], names["blue"] = rgbOf3(hue, saturation)
+		names["red"], names["green"], names["blue"] = boxed(dialect.RGBOf(hue, saturation))
 		names["hue"], names["sat"] = plain(hue), plain(saturation)
 	}
 	if name, ok := set.text("effect"); ok {
@@ -346,8 +349,6 @@ func templateWish(set wish, kelvin bool) map[string]any {
 	}
 	return names
 }
-
-func rgbOf3(hue, saturation float64) (r, g, b any) { return boxed(rgbOf(hue, saturation)) }
 
 func boxed(r, g, b int64) (any, any, any) { return r, g, b }
 

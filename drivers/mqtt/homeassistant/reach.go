@@ -100,6 +100,20 @@ func (r *reach) state() (there, known bool) {
 	return r.there[r.latest], true
 }
 
+// refutes reports whether what the topic says of the entity is that it is not there: values in the same message stand in
+// for what is missing.
+func (r *reach) refutes(topic string) bool {
+	if r == nil {
+		return false
+	}
+	for i, p := range r.sources {
+		if p.topic == topic && r.heard[i] && !r.there[i] {
+			return true
+		}
+	}
+	return false
+}
+
 // worth is what the template makes of a message.
 func (h hearing) worth(s *scope) (any, error) {
 	if h.template == nil {

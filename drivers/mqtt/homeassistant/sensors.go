@@ -39,7 +39,7 @@ func buildSensor(b *builder) {
 	}
 	p = b.own(hearth.Text)
 	p.Options = b.options("options")
-	b.add(p, b.hear("state_topic", "value_template", readText))
+	b.add(p, b.hear("state_topic", "value_template", readChoice(p.Options)))
 }
 
 const maxOptions = 256
@@ -206,7 +206,7 @@ func buildText(b *builder) {
 	}
 	to := b.send("command_topic", "command_template")
 	p.Writable = to != nil
-	b.add(p, b.hear("state_topic", "value_template", readText))
+	b.add(p, b.hear("state_topic", "value_template", readChoice(p.Options)))
 	if to == nil {
 		return
 	}
@@ -236,7 +236,7 @@ func buildButton(b *builder) {
 	b.add(p, nil)
 	b.command = func(set wish) ([]publication, error) {
 		if pressed, _ := set.bool(p.Name); !pressed {
-			return nil, nil
+			return nil, hearth.Errorf(hearth.CodeBadValue, "%s is pressed by setting it to true, and cannot be set to anything else", p.Name)
 		}
 		out, err := to.say(payload, nil)
 		return []publication{out}, err
@@ -297,16 +297,11 @@ func buildTrigger(b *builder) {
 		return
 	}
 	kind, subtype, payload := b.text("type"), b.text("subtype"), b.text("payload")
-	name, way := "button", press(kind)
-	if _, known := presses[strings.ToLower(kind)]; known {
-		if subtype != "" && subtype != "button" {
-			name = propertyName("button_"+strings.TrimPrefix(propertyName(subtype, "x"), "button_"), "button")
-		}
-	} else {
-		way = press(subtype)
-		if button, rest, ok := strings.Cut(subtype, "_"); ok && presses[rest] != "" {
-			name, way = propertyName("button_"+button, "button"), press(rest)
-		}
+	name, way := dialect.OwnButton, press(kind)
+	if _, known := presses[strings.ToLower(kind)]; !known {
+		name, way = action(subtype)
+	} else if subtype != "" && subtype != dialect.OwnButton {
+		name = propertyName("button_"+strings.TrimPrefix(propertyName(subtype, "x"), "button_"), dialect.OwnButton)
 	}
 	if way == "" {
 		return
@@ -319,4 +314,16 @@ func buildTrigger(b *builder) {
 		}
 		return hearth.TextOf(way)
 	})})
+}
+
+// action takes apart what says both the button and the press, or what happened to a lock, which nobody pressed.
+func action(said string) (name, way string) {
+	if w, known := presses[strings.ToLower(said)]; known {
+		return dialect.OwnButton, w
+	}
+	all := words(said)
+	if len(all) > 0 && slices.Contains([]string{"lock", "unlock"}, all[len(all)-1]) {
+		return "action", strings.Join(all, "_")
+	}
+	return dialect.Press(said)
 }

@@ -187,8 +187,9 @@ func (d *Dialect) rename(key string, e *entity, dev *device) {
 }
 
 // wants are the listeners of the device as it is now.
+// What says whether an entity is there is heard before what it says, which may be in the same message.
 func (d *device) wants() []*listener {
-	var all []*listener
+	var first, then []*listener
 	reaches := map[string]*reach{}
 	for _, e := range d.ordered() {
 		for _, p := range e.points {
@@ -197,7 +198,7 @@ func (d *device) wants() []*listener {
 				continue
 			}
 			for i := range p.hearings {
-				all = append(all, &listener{device: d, entity: e, property: name, hearing: &p.hearings[i]})
+				then = append(then, &listener{device: d, entity: e, property: name, hearing: &p.hearings[i]})
 			}
 		}
 		if e.reach == nil {
@@ -213,12 +214,13 @@ func (d *device) wants() []*listener {
 		}
 		reaches[key] = e.reach
 		for i := range e.reach.sources {
-			all = append(all, &listener{device: d, entity: e, hearing: &e.reach.sources[i].hearing, reach: e.reach, source: i})
+			first = append(first, &listener{device: d, entity: e, hearing: &e.reach.sources[i].hearing, reach: e.reach, source: i})
 		}
 	}
 	d.reaches = reaches
 	maps.DeleteFunc(d.heard, func(e *entity, _ bool) bool { return d.entities[e.key] != e })
 	maps.DeleteFunc(d.expired, func(e *entity, _ bool) bool { return d.entities[e.key] != e })
+	all := append(first, then...)
 	return all[:min(len(all), maxHearings)]
 }
 
@@ -297,7 +299,7 @@ func (d *Dialect) hear(l *listener, s *scope, at time.Time, retained bool) {
 		return
 	}
 	b, ok := dev.bound[l.property]
-	if !ok || b.Momentary && retained {
+	if !ok || b.Momentary && retained || l.entity.reach.refutes(l.hearing.topic) {
 		return
 	}
 	v, err := l.hearing.worth(own)
@@ -309,10 +311,7 @@ func (d *Dialect) hear(l *listener, s *scope, at time.Time, retained bool) {
 		return
 	}
 	if err := b.Accepts(value); err != nil {
-		if !dev.complained[l.property] {
-			dev.complained[l.property] = true
-			d.log.Warn("a value does not fit its property", "device", dev.id, "error", err)
-		}
+		d.once.Warn(d.log, "value "+string(dev.id)+l.property, "a value does not fit its property", "device", dev.id, "error", err)
 		return
 	}
 	d.heard(l, value, at, retained)

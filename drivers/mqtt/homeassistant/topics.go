@@ -21,7 +21,8 @@ var errTopic = errors.New("announcements go there")
 type switchboard struct {
 	exact   map[string]*line
 	pattern map[string]*line
-	kept    int // bytes of the last messages
+	tree    dialect.Tree[*line] // of the patterns
+	kept    int                 // bytes of the last messages
 }
 
 // A line is one subscription and who listens to it.
@@ -56,6 +57,9 @@ func (b *switchboard) line(filter string) (l *line, fresh bool) {
 	}
 	l = &line{filter: filter}
 	lines[filter] = l
+	if most == maxPatterns {
+		b.tree.Put(filter, l)
+	}
 	return l, true
 }
 
@@ -65,7 +69,10 @@ func (b *switchboard) remove(l *line) {
 		b.kept -= len(l.last.payload)
 	}
 	delete(b.exact, l.filter)
-	delete(b.pattern, l.filter)
+	if b.pattern[l.filter] != nil {
+		delete(b.pattern, l.filter)
+		b.tree.Delete(l.filter)
+	}
 }
 
 // each calls for every line that the topic belongs to.
@@ -73,10 +80,8 @@ func (b *switchboard) each(topic string, call func(*line)) {
 	if l := b.exact[topic]; l != nil {
 		call(l)
 	}
-	for filter, l := range b.pattern {
-		if dialect.Match(filter, topic) {
-			call(l)
-		}
+	for l := range b.tree.Match(topic) {
+		call(l)
 	}
 }
 

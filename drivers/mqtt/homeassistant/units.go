@@ -23,6 +23,9 @@ var called = map[string]string{"linkquality": "link_quality", "wifi_signal": "rs
 // measure finds the house's word for a sensor, and how its unit is turned into the house's.
 func measure(c config, label []string) (hearth.Property, dialect.Conversion, bool) {
 	class, unit := c.text("device_class"), c.text("unit_of_measurement")
+	if misclassed(class, unit, label) {
+		return hearth.Property{}, dialect.Conversion{}, false
+	}
 	name := quantities[class]
 	if class == "" {
 		if name = strings.Join(label, "_"); called[name] != "" {
@@ -38,6 +41,13 @@ func measure(c config, label []string) (hearth.Property, dialect.Conversion, boo
 		p.Min, p.Max = nil, nil // a boiler's 1.5 bar and a string's 700 V are pressures and voltages too
 	}
 	return p, convert, ok
+}
+
+// misclassed finds what is announced in a class that it is not of: any percentage as a power factor, and a difference in
+// kelvin, which is what a house has in kelvin, as a temperature.
+func misclassed(class, unit string, label []string) bool {
+	return class == "temperature" && unit == "K" ||
+		class == "power_factor" && unit == "%" && !slices.ContainsFunc(label, func(w string) bool { return slices.Contains([]string{"factor", "pf", "cos", "cosphi", "phi"}, w) })
 }
 
 // outward are the words for energy that leaves the house.

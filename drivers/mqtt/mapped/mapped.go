@@ -89,7 +89,7 @@ func (d *Dialect) Connected(context.Context) {
 // Silence implements dialect.Dialect.
 func (d *Dialect) Silence() {
 	d.connect(false)
-	d.waiter.Fail(dialect.Offline())
+	d.waiter.Fail(dialect.Lost())
 }
 
 func (d *Dialect) connect(is bool) {

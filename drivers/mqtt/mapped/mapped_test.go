@@ -140,7 +140,7 @@ func TestDo(t *testing.T) {
 			t.Error(err)
 		}
 		bus.Answer(func(dialecttest.Published) error { go d.Silence(); return nil })
-		if got := do("on", hearth.BoolOf(true)); got != hearth.CodeOffline {
+		if got := do("on", hearth.BoolOf(true)); got != hearth.CodeUnknownOutcome {
 			t.Errorf("when the broker goes: %q", got)
 		}
 		synctest.Wait()

@@ -28,9 +28,10 @@ type device struct {
 	buttons    map[string]bool // properties of buttons that were only known when they were pressed
 	held       map[string]bool // buttons that are held down
 	busy       int             // commands on their way
+	weight     int             // of its components
 
 	complete  bool // its status was told as a whole
-	announced []byte
+	announced dialect.Announced
 	stored    []byte // as announced when it was kept
 	online    *bool
 	asked     time.Time
@@ -139,6 +140,41 @@ func merge(into, from map[string]any, depth int) (grown bool) {
 		}
 	}
 	return grown
+}
+
+// weigh sees to it that a device keeps no more than there is room for: one that says too much is asked anew. It reports
+// whether what it has said stays.
+func (d *Dialect) weigh(dev *device) bool {
+	d.weight -= dev.weight
+	dev.weight = 0
+	for _, c := range dev.components {
+		dev.weight += weigh(c.status) + weigh(c.config)
+	}
+	stays := dev.weight <= maxWeight && d.weight+dev.weight <= maxWeights
+	if !stays {
+		d.once.Warn(d.log, "weight "+dev.name, "a Shelly says more of itself than there is room for", "id", dialect.Clip(dev.name, 80), "bytes", dev.weight)
+		dev.components, dev.complete, dev.weight = map[string]*component{}, false, 0
+	}
+	d.weight += dev.weight
+	return stays
+}
+
+// weigh is about how many bytes a value of JSON takes.
+func weigh(v any) (bytes int) {
+	const entry = 32
+	switch v := v.(type) {
+	case map[string]any:
+		for key, inner := range v {
+			bytes += entry + len(key) + weigh(inner)
+		}
+	case []any:
+		for _, inner := range v {
+			bytes += entry + weigh(inner)
+		}
+	case string:
+		bytes = len(v)
+	}
+	return bytes
 }
 
 // whole takes in a status that has everything in it, but perhaps what a person has added.
@@ -305,7 +341,8 @@ func (d *Dialect) overlay(dev *device, key string, said any, when time.Time) {
 	if c.stale {
 		c.stale = false
 	}
-	if c.take(status) && dev.announced != nil {
+	grown := c.take(status)
+	if d.weigh(dev) && grown && dev.announced != nil {
 		d.announce(dev)
 	}
 	if list := d.readings(dev, c, status, when); len(list) > 0 && dev.announced != nil {

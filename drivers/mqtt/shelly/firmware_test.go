@@ -1,7 +1,6 @@
 package shelly
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -27,17 +26,7 @@ type firmware struct {
 	results map[string]func(string) string // by method, of the parameters
 }
 
-func started(t testing.TB) (*Dialect, *dialecttest.Bus) {
-	env, bus := dialecttest.New(t, "test")
-	d := New(env)
-	ctx, cancel := context.WithCancel(context.Background())
-	t.Cleanup(func() {
-		cancel()
-		d.Silence()
-	})
-	d.Connected(ctx)
-	return d, bus
-}
+func started(t testing.TB) (*Dialect, *dialecttest.Bus) { return dialecttest.Start(t, "test", New) }
 
 // id is what the firmware calls itself.
 func (f *firmware) id() string {

@@ -121,6 +121,7 @@ func (d *Dialect) page(dev *device, offset int, dynamic bool, found map[string]b
 // done ends an interview: the house hears what the device is, and how it is.
 func (d *Dialect) done(dev *device) {
 	dev.asking = false
+	d.weigh(dev)
 	if dev.complete {
 		d.announce(dev)
 		d.retell(dev)

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"hearth"
+	"hearth/drivers/mqtt/dialect"
 )
 
 // light lists what a light has, by its kind and by what it tells.
@@ -41,41 +42,11 @@ func colour(v any, which int) hearth.Value {
 			return hearth.Value{}
 		}
 	}
-	hue, saturation := hueOf(c[0], c[1], c[2])
+	hue, saturation := dialect.HueOf(c[0], c[1], c[2])
 	if which == 0 {
 		return hearth.NumberOf(hue)
 	}
 	return hearth.NumberOf(saturation)
-}
-
-// hueOf turns red, green and blue (0 to 255) into hue in degrees and saturation in percent, of one decimal.
-func hueOf(r, g, b float64) (hue, saturation float64) {
-	high, low := max(r, g, b), min(r, g, b)
-	span := high - low
-	if span == 0 {
-		return 0, 0
-	}
-	switch high {
-	case r:
-		hue = math.Mod((g-b)/span+6, 6)
-	case g:
-		hue = (b-r)/span + 2
-	default:
-		hue = (r-g)/span + 4
-	}
-	return math.Round(hue*600) / 10, math.Round(span/high*1000) / 10
-}
-
-// rgbOf turns hue and saturation into red, green and blue of full strength: how bright the light is, is told apart.
-func rgbOf(hue, saturation float64) [3]int {
-	sector := math.Mod(hue/60, 6)
-	s := saturation / 100
-	var c [3]int
-	for i, n := range []float64{5, 3, 1} {
-		k := math.Mod(n+sector, 6)
-		c[i] = int(math.Round(255 * (1 - s*max(0, min(k, 4-k, 1)))))
-	}
-	return c
 }
 
 // lightParams is what sets a light: all of one wish in one call.
@@ -107,7 +78,8 @@ func lightParams(c *component, wish map[string]hearth.Value) map[string]any {
 				saturation = hearth.NumberOf(100)
 			}
 		}
-		params["rgb"] = rgbOf(hue.Number(), saturation.Number())
+		r, g, b := dialect.RGBOf(hue.Number(), saturation.Number())
+		params["rgb"] = []int64{r, g, b}
 		if c.kind == "rgbcct" {
 			params["mode"] = "rgb"
 		}

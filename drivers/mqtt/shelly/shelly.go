@@ -25,6 +25,8 @@ const (
 	storeKey    = "device/"        // followed by the Shelly id
 	maxStored   = 128 << 10        // bytes kept of one device
 	maxID       = 64               // bytes of a Shelly id
+	maxWeight   = 128 << 10        // bytes, about, of what one device has said of itself
+	maxWeights  = 32 << 20         // of what all of them have
 )
 
 // A Dialect speaks with every Shelly on the broker.
@@ -43,6 +45,7 @@ type Dialect struct {
 	strange  map[string]time.Time // prefixes that were asked who they are, and when
 	calls    map[int64]*call
 	last     int64 // id of a call
+	weight   int   // of what the devices have said
 }
 
 // New returns the dialect.
@@ -83,7 +86,7 @@ func (d *Dialect) Silence() {
 	for id, c := range d.calls {
 		delete(d.calls, id)
 		if c.answer != nil {
-			c.answer <- reply{err: dialect.Offline()}
+			c.answer <- reply{err: dialect.Lost()}
 		}
 	}
 	clear(d.strange)
@@ -195,6 +198,7 @@ func (d *Dialect) notified(prefix string, m dialect.Message) {
 		at := d.env.Plausible(unix(params["ts"]))
 		if said.Method == "NotifyFullStatus" {
 			dev.whole(params)
+			d.weigh(dev)
 			d.announce(dev)
 		}
 		d.touch(dev, m)
@@ -281,21 +285,13 @@ func (d *Dialect) announce(dev *device) {
 	if len(dev.properties) == 0 {
 		return
 	}
-	made := dev.device()
-	data, err := json.Marshal(made)
-	if err != nil || bytes.Equal(data, dev.announced) {
+	if !dev.announced.Announce(d.env.Bus, dev.device(), dev.online) {
 		return
 	}
-	first := dev.announced == nil
-	dev.announced = data
-	d.env.Bus.Announce(made)
-	if first && dev.online != nil {
-		d.env.Bus.Report(hearth.Reading{Device: dev.id, Property: "reachable", Value: hearth.BoolOf(*dev.online)})
-	}
-	if !dev.complete || bytes.Equal(data, dev.stored) {
+	if !dev.complete || bytes.Equal(dev.announced, dev.stored) {
 		return
 	}
-	dev.stored = data
+	dev.stored = dev.announced
 	if err := d.keep(dev); err != nil {
 		d.log.Error("keeping what a Shelly is", "device", dev.id, "error", err)
 	}

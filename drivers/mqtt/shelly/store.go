@@ -57,6 +57,7 @@ func (d *Dialect) load() {
 		if m.Buttons != nil {
 			dev.buttons = m.Buttons
 		}
+		d.weigh(dev)
 		return nil
 	})
 	if err != nil {

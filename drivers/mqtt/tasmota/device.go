@@ -17,9 +17,9 @@ type device struct {
 	cfg       *config // nil: only its sensors are known
 	raw       []byte  // of cfg
 	skeleton  map[string]any
-	sensing   bool   // its sensors were announced
-	announced []byte // the device as it was told to the house; nil: not yet
-	online    *bool  // as its LWT says; nil: not known
+	sensing   bool // its sensors were announced
+	announced dialect.Announced
+	online    *bool // as its LWT says; nil: not known
 	asked     time.Time
 
 	properties []hearth.Property

@@ -1,7 +1,6 @@
 package tasmota
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -42,17 +41,7 @@ func change(changes map[string]any) string {
 
 const noSensors = `{"sn":{"Time":"2026-11-23T10:00:00"},"ver":1}`
 
-func started(t testing.TB) (*Dialect, *dialecttest.Bus) {
-	env, bus := dialecttest.New(t, "test")
-	d := New(env)
-	ctx, cancel := context.WithCancel(context.Background())
-	t.Cleanup(func() {
-		cancel()
-		d.Silence()
-	})
-	d.Connected(ctx)
-	return d, bus
-}
+func started(t testing.TB) (*Dialect, *dialecttest.Bus) { return dialecttest.Start(t, "test", New) }
 
 // with is a dialect that knows one device.
 func with(t testing.TB, cfg, sensors string) (*Dialect, *dialecttest.Bus) {

@@ -299,7 +299,7 @@ func (dev *device) name(path, wanted string) string {
 		}
 		name = fmt.Sprintf("%s_%d", dialect.Clip(wanted, 58), n)
 	}
-	if len(dev.names) < maxLeaves {
+	if len(dev.names) < hearth.MaxProperties {
 		dev.names[path] = name
 	}
 	return name

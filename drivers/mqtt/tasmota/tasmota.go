@@ -20,6 +20,7 @@ const (
 	discovery = "tasmota/discovery/" // followed by the MAC and config or sensors
 	namesKey  = "names/"             // of the Store, followed by the MAC
 
+	maxMessage  = 8 << 10          // bytes: the firmware has room for about one thousand
 	sameTopic   = 8                // devices that say they have the same topic: a replaced one, whose announcement stays
 	askAgain    = 10 * time.Second // how soon a device that says it is online is asked again
 	answerLimit = 5 * time.Second  // for the RESULT of a command
@@ -66,7 +67,7 @@ func (d *Dialect) Connected(ctx context.Context) {
 
 // Silence implements dialect.Dialect.
 func (d *Dialect) Silence() {
-	d.waiter.Fail(dialect.Offline())
+	d.waiter.Fail(dialect.Lost())
 	d.mu.Lock()
 	d.live = false
 	for _, dev := range d.devices {
@@ -81,6 +82,10 @@ func (d *Dialect) Handle(m dialect.Message) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.live {
+		return
+	}
+	if len(m.Payload) > maxMessage {
+		d.once.Warn(d.log, "size "+m.Topic, "a message is longer than any of a Tasmota", "topic", dialect.Clip(m.Topic, 80), "bytes", len(m.Payload))
 		return
 	}
 	if rest, ok := strings.CutPrefix(m.Topic, discovery); ok {
@@ -250,16 +255,8 @@ func (d *Dialect) ask(dev *device, now time.Time) {
 
 // announce tells the house what the device is, if that is news.
 func (d *Dialect) announce(dev *device) {
-	made := dev.device()
-	data, err := json.Marshal(made)
-	if err != nil || bytes.Equal(data, dev.announced) {
+	if !dev.announced.Announce(d.env.Bus, dev.device(), dev.online) {
 		return
-	}
-	first := dev.announced == nil
-	dev.announced = data
-	d.env.Bus.Announce(made)
-	if first && dev.online != nil {
-		d.env.Bus.Report(hearth.Reading{Device: dev.id, Property: "reachable", Value: hearth.BoolOf(*dev.online)})
 	}
 	if len(dev.names) == dev.stored {
 		return

@@ -8,18 +8,6 @@ import (
 	"hearth/drivers/mqtt/dialect"
 )
 
-// Presses, as every driver of the house calls them.
-const (
-	single  = "single"
-	double  = "double"
-	triple  = "triple"
-	hold    = "hold"
-	release = "release"
-)
-
-// ownButton is the name of a device's only button, and of what has no button: a shake, a turn.
-const ownButton = "button"
-
 // buttons is what a device can say by its actions.
 type buttons struct {
 	properties []hearth.Property
@@ -27,24 +15,7 @@ type buttons struct {
 	events     bool // its actions are no presses but what happens to a lock
 }
 
-// gestureOf is the press that a word of an action means; "" if it means none.
-func gestureOf(word string) string {
-	switch word {
-	case "single", "click", "press", "tap", "short", "step":
-		return single
-	case "double":
-		return double
-	case "triple", "tripple":
-		return triple
-	case "quadruple", "many", "quintuple":
-		return word
-	case "hold", "long", "move", "held":
-		return hold
-	case "release", "stop":
-		return release
-	}
-	return ""
-}
+const afterPress = "_press_release" // how an action ends that says the end of a short press
 
 // newButtons reads the values of an action. Any may come later that is not among them.
 func newButtons(values []any, events bool) *buttons {
@@ -56,7 +27,7 @@ func newButtons(values []any, events bool) *buttons {
 			continue
 		}
 		actions = append(actions, action)
-		b.afterPress = b.afterPress || strings.HasSuffix(action, "_press_release")
+		b.afterPress = b.afterPress || strings.HasSuffix(action, afterPress)
 	}
 	for _, action := range actions {
 		name, press := b.parse(action)
@@ -88,59 +59,16 @@ func (b *buttons) learn(name, press string) bool {
 	return true
 }
 
-// parse takes an action apart: arrow_left_hold is hold of button_left, 2_double is double of button_2, and on is single
-// of button_on. An action without a press and without a known button is one of its own: shake.
+// parse takes an action apart, as dialect.Press does.
 func (b *buttons) parse(action string) (name, press string) {
-	action = dialect.PropertyName(action)
 	if b.events {
-		return "action", action
+		return "action", dialect.PropertyName(action)
 	}
-	words := strings.Split(strings.TrimPrefix(action, "p_"), "_")
-	if b.afterPress && len(words) > 1 {
-		switch {
-		case strings.HasSuffix(action, "_press_release"):
-			return buttonName(words[:len(words)-2]), single
-		case words[len(words)-1] == "press":
-			return "", ""
-		}
+	if stem, ok := strings.CutSuffix(action, afterPress); b.afterPress && ok {
+		return dialect.Press(stem + "_press")
 	}
-	var rest []string
-	for _, w := range words {
-		switch g := gestureOf(w); {
-		case g == "":
-			rest = append(rest, w)
-		case press == "" || g == release || press == single:
-			press = g
-		}
+	if b.afterPress && strings.HasSuffix(action, "_press") {
+		return "", ""
 	}
-	name = buttonName(rest)
-	switch {
-	case press == "" && isButton(rest):
-		return name, single
-	case press == "":
-		return ownButton, action
-	}
-	return name, press
-}
-
-// isButton reports whether words that come without a press are a button all the same.
-func isButton(words []string) bool {
-	last := words[len(words)-1]
-	return strings.Trim(last, "0123456789") == "" ||
-		slices.Contains([]string{"on", "off", "toggle", "up", "down", "left", "right", "open", "close", "disarm", "emergency", "panic", "button"}, last) ||
-		words[0] == "recall" || words[0] == "arm"
-}
-
-// buttonName names a button by what is left of its action.
-func buttonName(words []string) string {
-	kept := slices.DeleteFunc(slices.Clone(words), func(w string) bool {
-		return slices.Contains([]string{"button", "arrow", "brightness", "recall", "scene", "to", "enhanced"}, w)
-	})
-	if len(words) == 1 && words[0] == "brightness" {
-		return ownButton // whichever was held is let go
-	}
-	if len(kept) == 0 || len(kept) == 1 && kept[0] == "toggle" {
-		return ownButton
-	}
-	return dialect.PropertyName(ownButton + "_" + strings.Join(kept, "_"))
+	return dialect.Press(action)
 }

@@ -155,7 +155,7 @@ func (in *instance) state(payload []byte) {
 		in.d.look()
 	} else {
 		for id := range in.members {
-			in.d.waiter.Refused(id, hearth.Errorf(hearth.CodeOffline, "Zigbee2MQTT (%s) has stopped", in.base))
+			in.d.waiter.Refused(id, hearth.Errorf(hearth.CodeUnknownOutcome, "Zigbee2MQTT (%s) was stopped before it answered", in.base))
 		}
 	}
 }

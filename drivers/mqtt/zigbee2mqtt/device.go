@@ -254,6 +254,7 @@ func (dev *device) typ() hearth.Type {
 	for _, f := range dev.fields {
 		has[f.main+"!"] = true
 		has[f.Name] = true
+		has["energy"] = has["energy"] || f.Unit == "kWh" // of one clamp of several
 	}
 	switch {
 	case has["light!"]:

@@ -291,8 +291,9 @@ func (r *reader) plain(e expose, main string, path []string, name string) {
 	case "numeric":
 		r.numeric(f, e)
 	case "enum":
-		if name == "identify" {
-			f.Kind, f.write = hearth.Bool, func(hearth.Value) any { return "identify" }
+		if len(e.Values) == 1 && e.Access&accessState == 0 { // identify, reset: there is nothing to choose
+			r.own(f, hearth.Bool)
+			f.write = pressing(e.Values[0])
 			break
 		}
 		r.enum(f, e)
@@ -307,6 +308,16 @@ func (r *reader) plain(e expose, main string, path []string, name string) {
 		f.Property.Urgent = true
 	}
 	r.keep(e, main, f)
+}
+
+// pressing says the one thing that can be told; not to do it is nothing that can be.
+func pressing(say any) func(hearth.Value) any {
+	return func(v hearth.Value) any {
+		if !v.Bool() {
+			return nil
+		}
+		return say
+	}
 }
 
 // own takes f for something of the device's own if the house's word is of another kind.

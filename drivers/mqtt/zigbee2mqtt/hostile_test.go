@@ -63,6 +63,33 @@ func TestHostile(t *testing.T) {
 }
 
 // FuzzBridge feeds anything to every topic of a bridge; the bus checks what home is told.
+// TestFatTexts: of long texts only so much is kept of a device; what is short, and what it says instead, still is.
+func TestFatTexts(t *testing.T) {
+	var exposes []string
+	for i := range 200 {
+		exposes = append(exposes, fmt.Sprintf(`{"type":"text","name":"p%d","property":"p%d","access":1}`, i, i))
+	}
+	d, bus := withDevice(t, "["+strings.Join(exposes, ",")+"]")
+	for round := range 3 {
+		var said []string
+		for i := range 200 {
+			said = append(said, fmt.Sprintf(`"p%d":"%s"`, i, strings.Repeat(fmt.Sprint(round), 2000)))
+		}
+		bus.Say(d, "zigbee2mqtt/thing", "{"+strings.Join(said, ",")+"}")
+	}
+	total := 0
+	for _, held := range d.devices[thing].values {
+		total += len(held.value.Text())
+	}
+	if total < longTexts/2 || total > longTexts+1000 {
+		t.Errorf("%d bytes are kept", total)
+	}
+	bus.Say(d, "zigbee2mqtt/thing", `{"p199":"short"}`)
+	if bus.Value(thing, "p199") != hearth.TextOf("short") || bus.Value(thing, "p0") != hearth.TextOf(strings.Repeat("2", 2000)) {
+		t.Error("what there is room for is not told")
+	}
+}
+
 func FuzzBridge(f *testing.F) {
 	f.Add("devices", []byte(oneDevice(lampExposes)), []byte(`{"state":"ON","action":"single","brightness":5}`))
 	f.Add("groups", []byte(`[{"id":3,"friendly_name":"all","members":[{"ieee_address":"0x00158d0001a2b3c4"}]}]`), []byte(`{"color":{"x":1}}`))

@@ -68,10 +68,42 @@ func (dev *device) read(state map[string]any, at time.Time) (readings []hearth.R
 			}
 			learnt = true
 		}
+		if !dev.roomFor(f.Name, value, readings) {
+			d.once.Warn(d.env.Log, "texts "+string(dev.ID), "a device says more texts than there is room for (said once)", "device", dev.ID, "property", f.Name)
+			continue
+		}
 		readings = append(readings, hearth.Reading{Device: dev.ID, Property: f.Name, Value: value, Time: at})
 		names = append(names, f.Name)
 	}
 	return readings, names, learnt
+}
+
+// Limits on the texts that a device says. A learnt code of an infrared sender has some two thousand bytes.
+const (
+	shortText = 256
+	longTexts = 16 << 10 // bytes of all that are longer
+)
+
+// roomFor reports whether a value is short, or is kept with the other long ones of what the device said and is saying.
+func (dev *device) roomFor(name string, value hearth.Value, saying []hearth.Reading) bool {
+	size := len(value.Text())
+	if size <= shortText {
+		return true
+	}
+	add := func(v hearth.Value) {
+		if n := len(v.Text()); n > shortText {
+			size += n
+		}
+	}
+	for property, held := range dev.values {
+		if property != name && !slices.ContainsFunc(saying, func(r hearth.Reading) bool { return r.Property == property }) {
+			add(held.value)
+		}
+	}
+	for _, r := range saying {
+		add(r.Value)
+	}
+	return size <= longTexts
 }
 
 // widen lets the property take an option that the definition does not name, or a number beyond the range that may be

@@ -91,7 +91,7 @@ func (d *Dialect) Connected(ctx context.Context) {
 
 // Silence implements dialect.Dialect.
 func (d *Dialect) Silence() {
-	d.waiter.Fail(dialect.Offline())
+	d.waiter.Fail(dialect.Lost())
 	d.mu.Lock()
 	d.ctx = nil
 	for _, dev := range d.devices { // what is kept there is of use only when the devices are known again

@@ -2,7 +2,6 @@ package zigbee2mqtt
 
 import (
 	"bytes"
-	"context"
 	"flag"
 	"fmt"
 	"maps"
@@ -33,15 +32,7 @@ func recorded(t testing.TB) (*Dialect, *dialecttest.Bus) {
 }
 
 func started(t testing.TB, cfg Config) (*Dialect, *dialecttest.Bus) {
-	env, bus := dialecttest.New(t, "z2m")
-	d := New(env, cfg)
-	ctx, cancel := context.WithCancel(context.Background())
-	t.Cleanup(func() {
-		cancel()
-		d.Silence()
-	})
-	d.Connected(ctx)
-	return d, bus
+	return dialecttest.Start(t, "z2m", func(env dialect.Env) *Dialect { return New(env, cfg) })
 }
 
 func file(t testing.TB, name string) string {
@@ -262,6 +253,25 @@ func TestConversions(t *testing.T) {
 	}
 }
 
+// TestOneChoice: what can only be told one thing is a button to press, and a clamp with two counters is a meter.
+func TestOneChoice(t *testing.T) {
+	d, bus := withDevice(t, `[{"type":"enum","name":"reset_energy_meters","property":"reset_energy_meters","access":2,"values":["reset"]},
+		{"type":"numeric","name":"energy_a","property":"energy_a","access":1,"unit":"kWh"}]`)
+	dev, _ := bus.Device(thing)
+	if p, ok := dev.Property("reset_energy_meters"); !ok || p.Kind != hearth.Bool || !p.WriteOnly || dev.Type != "meter" {
+		t.Errorf("%s: %+v", dev.Type, p)
+	}
+	if err := d.Do(t.Context(), hearth.Command{Device: thing, Set: set(map[string]any{"reset_energy_meters": true})}); err != nil {
+		t.Error(err)
+	}
+	if got := bus.Take(); len(got) != 1 || got[0].Payload != `{"reset_energy_meters":"reset"}` {
+		t.Errorf("published %+v", got)
+	}
+	if err := d.Do(t.Context(), hearth.Command{Device: thing, Set: set(map[string]any{"reset_energy_meters": false})}); codeOf(err) != string(hearth.CodeBadValue) || len(bus.Take()) > 0 {
+		t.Errorf("not to reset: %v", err)
+	}
+}
+
 const lampExposes = `[{"type":"light","features":[{"type":"binary","name":"state","property":"state","access":7,"value_on":"ON","value_off":"OFF"},
 	{"type":"numeric","name":"brightness","property":"brightness","access":7,"value_max":254}]},
 	{"type":"enum","name":"effect","property":"effect","access":2,"values":["blink","okay"]},{"type":"enum","name":"action","property":"action","access":1,"values":["single"]}]`
@@ -306,11 +316,11 @@ func TestCommands(t *testing.T) {
 		"write-only": {map[string]any{"effect": "blink"}, nil, `{"effect":"blink"}`, "", writeOnly},
 		"stopped": {map[string]any{"on": true}, func(d *Dialect, bus *dialecttest.Bus) {
 			bus.Say(d, "zigbee2mqtt/bridge/state", `{"state":"offline"}`)
-		}, `{"state":"ON"}`, hearth.CodeOffline, 0},
+		}, `{"state":"ON"}`, hearth.CodeUnknownOutcome, 0},
 		"left": {map[string]any{"on": true}, func(d *Dialect, bus *dialecttest.Bus) {
 			bus.Say(d, "zigbee2mqtt/bridge/event", `{"type":"device_leave","data":{"ieee_address":"0x00158d0001a2b3c4","friendly_name":"thing"}}`)
 		}, `{"state":"ON"}`, hearth.CodeNoDevice, 0},
-		"broker gone":     {map[string]any{"on": true}, func(d *Dialect, _ *dialecttest.Bus) { d.waiter.Fail(dialect.Offline()) }, `{"state":"ON"}`, hearth.CodeOffline, 0},
+		"broker gone":     {map[string]any{"on": true}, func(d *Dialect, _ *dialecttest.Bus) { d.waiter.Fail(dialect.Lost()) }, `{"state":"ON"}`, hearth.CodeUnknownOutcome, 0},
 		"transition only": {map[string]any{"transition": 2}, nil, "", hearth.CodeBadValue, 0},
 		"unknown":         {map[string]any{"tilt": 2}, nil, "", hearth.CodeNoDevice, 0},
 		"read-only":       {map[string]any{"interview": "done"}, nil, "", hearth.CodeReadOnly, 0},

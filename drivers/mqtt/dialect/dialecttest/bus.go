@@ -27,6 +27,7 @@ type Bus struct {
 
 	mu        sync.Mutex
 	filters   []string
+	tree      dialect.Tree[struct{}] // of the filters
 	published []Published
 	answer    func(Published) error
 }
@@ -41,6 +42,19 @@ func New(t testing.TB, name string) (dialect.Env, *Bus) {
 		}
 	})
 	return dialect.Env{Env: drivertest.NewEnv(t, name), Bus: b}, b
+}
+
+// Start returns a connected dialect, which is silenced when the test ends, and its bus.
+func Start[D dialect.Dialect](t testing.TB, name string, build func(dialect.Env) D) (D, *Bus) {
+	env, bus := New(t, name)
+	d := build(env)
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(func() {
+		cancel()
+		d.Silence()
+	})
+	d.Connected(ctx)
+	return d, bus
 }
 
 // Publish implements dialect.Bus.
@@ -68,6 +82,7 @@ func (b *Bus) Subscribe(filter string) {
 	defer b.mu.Unlock()
 	if !slices.Contains(b.filters, filter) {
 		b.filters = append(b.filters, filter)
+		b.tree.Put(filter, struct{}{})
 	}
 }
 
@@ -75,6 +90,7 @@ func (b *Bus) Subscribe(filter string) {
 func (b *Bus) Unsubscribe(filter string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.tree.Delete(filter)
 	b.filters = slices.DeleteFunc(b.filters, func(f string) bool { return f == filter })
 }
 
@@ -110,7 +126,12 @@ func (b *Bus) Filters() []string {
 
 // Wants reports whether a message to topic would reach the dialect.
 func (b *Bus) Wants(topic string) bool {
-	return slices.ContainsFunc(b.Filters(), func(f string) bool { return dialect.Match(f, topic) })
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for range b.tree.Match(topic) {
+		return true
+	}
+	return false
 }
 
 // Say gives a dialect a message as a broker would: only if it has subscribed to it.
