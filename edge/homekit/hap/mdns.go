@@ -16,14 +16,16 @@ import (
 	"golang.org/x/net/ipv6"
 )
 
-// responder answers multicast DNS (RFC 6762) for one service. The records and the probing are brutella/dnssd's. Its
-// responder is not used: one of them serves the interfaces that were there when it was made, a change of the TXT record
-// races with its answers, and each one that ends leaves a thread behind that waits for netlink.
+// responder answers multicast DNS (RFC 6762) for one service. The records are brutella/dnssd's. Its responder is not
+// used: one of them serves the interfaces that were there when it was made, a change of the TXT record races with its
+// answers, and each one that ends leaves a thread behind that waits for netlink; nor its probing, which leaves another.
 type responder struct {
 	v4      *ipv4.PacketConn // either may be nil
 	v6      *ipv6.PacketConn
 	service atomic.Pointer[dnssd.Service]
+	probing atomic.Bool   // the names are not ours yet
 	dispute chan struct{} // capacity 1: somebody else has our name
+	lost    chan struct{} // capacity 1: somebody else is about to take it, and goes first
 	readers sync.WaitGroup
 }
 
@@ -40,34 +42,46 @@ var (
 
 // newResponder finds a name that nobody else on the network has, and announces it.
 func newResponder(ctx context.Context, a announcement) (*responder, error) {
-	service, err := dnssd.NewService(dnssd.Config{Name: a.name, Type: "_hap._tcp", Domain: "local", Host: hostName(a.id), Text: a.text, Port: a.port})
-	if err != nil {
+	r := &responder{dispute: make(chan struct{}, 1), lost: make(chan struct{}, 1)}
+	if err := r.listen(); err != nil {
+		r.close()
 		return nil, err
 	}
-	if service, err = dnssd.ProbeService(ctx, service); err != nil {
+	if err := r.probe(ctx, a); err != nil {
+		r.close()
 		return nil, err
 	}
-	r := &responder{dispute: make(chan struct{}, 1)}
-	r.service.Store(&service)
+	r.announce()
+	return r, nil
+}
+
+// listen opens the sockets; one for either kind of address is enough.
+func (r *responder) listen() error {
 	conn4, err4 := net.ListenUDP("udp4", group4)
 	if err4 == nil {
 		r.v4 = ipv4.NewPacketConn(conn4)
 		err4 = errors.Join(r.v4.SetControlMessage(ipv4.FlagInterface, true), r.v4.SetMulticastTTL(255), r.v4.SetTTL(255), r.v4.SetMulticastLoopback(true))
-		r.readers.Go(r.read4)
 	}
 	conn6, err6 := net.ListenUDP("udp6", group6)
 	if err6 == nil {
 		r.v6 = ipv6.NewPacketConn(conn6)
 		err6 = errors.Join(r.v6.SetControlMessage(ipv6.FlagInterface, true), r.v6.SetMulticastHopLimit(255), r.v6.SetHopLimit(255), r.v6.SetMulticastLoopback(true))
-		r.readers.Go(r.read6)
 	}
 	if err4 != nil && err6 != nil {
-		r.close()
-		return nil, errors.Join(err4, err6)
+		return errors.Join(err4, err6)
 	}
 	r.join()
-	r.announce()
-	return r, nil
+	return nil
+}
+
+// read begins to take in what is said, until close.
+func (r *responder) read() {
+	if r.v4 != nil {
+		r.readers.Go(r.read4)
+	}
+	if r.v6 != nil {
+		r.readers.Go(r.read6)
+	}
 }
 
 // update takes another TXT record, or other interfaces, and announces.
@@ -97,10 +111,10 @@ func (r *responder) stop() {
 		return
 	}
 	for range 2 {
-		r.all(func(i *net.Interface, s dnssd.Service) []dns.RR {
+		r.all(func(_ *net.Interface, s dnssd.Service) *dns.Msg {
 			gone := dnssd.PTR(s)
 			gone.Hdr.Ttl = 0
-			return []dns.RR{gone}
+			return said(gone)
 		})
 		time.Sleep(goodbyeTime)
 	}
@@ -121,19 +135,24 @@ func (r *responder) announce() {
 	if r == nil {
 		return
 	}
-	r.all(func(i *net.Interface, s dnssd.Service) []dns.RR {
-		return append([]dns.RR{dnssd.PTR(s)}, unique(append([]dns.RR{dnssd.SRV(s), dnssd.TXT(s)}, addresses(s, i)...)...)...)
+	r.all(func(i *net.Interface, s dnssd.Service) *dns.Msg {
+		return said(append([]dns.RR{dnssd.PTR(s)}, unique(append([]dns.RR{dnssd.SRV(s), dnssd.TXT(s)}, addresses(s, i)...)...)...)...)
 	})
 }
 
-// all sends records of each interface to it.
-func (r *responder) all(records func(*net.Interface, dnssd.Service) []dns.RR) {
+// said is a message that nobody asked for.
+func said(records ...dns.RR) *dns.Msg {
+	m := new(dns.Msg)
+	m.Response, m.Authoritative = true, true
+	m.Answer = records
+	return m
+}
+
+// all sends each interface a message of its own.
+func (r *responder) all(message func(*net.Interface, dnssd.Service) *dns.Msg) {
 	service := *r.service.Load()
 	for _, i := range dnssd.MulticastInterfaces() {
-		m := new(dns.Msg)
-		m.Response, m.Authoritative = true, true
-		m.Answer = records(i, service)
-		r.send(m, i.Index, nil)
+		r.send(message(i, service), i.Index, nil)
 	}
 }
 
@@ -213,20 +232,21 @@ func (r *responder) heard(text []byte, index int, from net.Addr) {
 	if !ok || query.Unpack(text) != nil || query.Opcode != dns.OpcodeQuery || len(query.Question) == 0 && !query.Response {
 		return
 	}
-	if query.Response {
-		if disputed(query, *r.service.Load()) {
-			select {
-			case r.dispute <- struct{}{}:
-			default:
-			}
-		}
+	service := *r.service.Load()
+	switch {
+	case query.Response && (disputed(query, service) || r.probing.Load() && hostTaken(query, service)):
+		signal(r.dispute)
+	case !query.Response && r.probing.Load() && goesFirst(query, service):
+		signal(r.lost)
+	}
+	if query.Response || r.probing.Load() {
 		return
 	}
 	i, err := net.InterfaceByIndex(index)
 	if err != nil {
 		return
 	}
-	answer, alone, shared := reply(query, *r.service.Load(), i)
+	answer, alone, shared := reply(query, service, i)
 	if answer == nil {
 		return
 	}
