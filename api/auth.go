@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"html/template"
 	"net"
 	"net/http"
 	"net/netip"
@@ -34,8 +33,9 @@ type AuthOptions struct {
 	// logged in with a password). Nil: the cookie holds the secret.
 	Session func(cookie string) (hearth.Token, bool)
 
-	// Denied answers a page's request without a session: 401 and how to get one. Nil: a plain page that shows Hint.
-	Denied func(w http.ResponseWriter, r *http.Request, err error)
+	// Denied may answer a page's request that err keeps out, and returns whether it did. Nil, or false: 401 and a plain
+	// page that shows Hint.
+	Denied func(w http.ResponseWriter, r *http.Request, err error) bool
 	Hint   string // the command that makes a link
 
 	Address func(*http.Request) string // who is asking, for the throttle; nil: the connection's address
@@ -61,11 +61,7 @@ func NewAuth(o AuthOptions) *Auth {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	a := &Auth{o: o, throttle: NewThrottle(unknownTries, time.Minute, o.Now)}
-	if o.Denied == nil {
-		a.o.Denied = a.deniedPage
-	}
-	return a
+	return &Auth{o: o, throttle: NewThrottle(unknownTries, time.Minute, o.Now)}
 }
 
 type tokenKey struct{}
@@ -115,7 +111,7 @@ func (a *Auth) Identify(r *http.Request) (hearth.Token, error) {
 	}
 	token, ok := a.o.Session(cookie.Value)
 	if !ok {
-		return hearth.Token{}, a.failed(r, "the session has ended: open the page through a link again")
+		return hearth.Token{}, a.failed(r, "the session has ended: sign in again, or open the page through its link")
 	}
 	if !safeMethod(r.Method) && !sameOrigin(r) {
 		return hearth.Token{}, hearth.Errorf(hearth.CodeDenied, "a session may only change things from its own page; programs use Authorization: Bearer TOKEN")
@@ -170,7 +166,7 @@ func (a *Auth) Page(scope hearth.Scope, next http.Handler) http.Handler {
 			err = hearth.Errorf(hearth.CodeDenied, "this page needs scope %s, %s has %s", scope, token.Name, token.Most())
 		}
 		if err != nil {
-			a.o.Denied(w, r, err)
+			a.denied(w, r, err)
 			return
 		}
 		next.ServeHTTP(w, r.WithContext(WithToken(r.Context(), token)))
@@ -180,7 +176,7 @@ func (a *Auth) Page(scope hearth.Scope, next http.Handler) http.Handler {
 func (a *Auth) exchange(w http.ResponseWriter, r *http.Request, query url.Values) {
 	secret := query.Get("token")
 	if _, err := a.Check(r, secret); err != nil {
-		a.o.Denied(w, r, err)
+		a.denied(w, r, err)
 		return
 	}
 	a.SetCookie(w, r, secret)
@@ -198,6 +194,15 @@ func (a *Auth) SetCookie(w http.ResponseWriter, r *http.Request, value string) {
 	http.SetCookie(w, a.cookie(r, value, int(sessionAge.Seconds())))
 }
 
+// Cookie returns the value of a request's session cookie, "" if it has none.
+func (a *Auth) Cookie(r *http.Request) string {
+	cookie, err := r.Cookie(a.o.Cookie)
+	if err != nil {
+		return ""
+	}
+	return cookie.Value
+}
+
 // ClearCookie ends a session in the browser.
 func (a *Auth) ClearCookie(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, a.cookie(r, "", -1))
@@ -207,6 +212,12 @@ func (a *Auth) cookie(r *http.Request, value string, age int) *http.Cookie {
 	return &http.Cookie{
 		Name: a.o.Cookie, Value: value, Path: "/", MaxAge: age, HttpOnly: true, SameSite: http.SameSiteStrictMode,
 		Secure: r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https",
+	}
+}
+
+func (a *Auth) denied(w http.ResponseWriter, r *http.Request, err error) {
+	if a.o.Denied == nil || !a.o.Denied(w, r, err) {
+		a.deniedPage(w, r, err)
 	}
 }
 
@@ -221,9 +232,11 @@ func (a *Auth) deniedPage(w http.ResponseWriter, r *http.Request, err error) {
 			detail = "" // there is nothing wrong yet
 		}
 	}
-	WritePage(w, r, c.status, template.Must(template.ParseFS(assets, "pages/denied.html")), map[string]string{
-		"Title": title, "Detail": detail, "Hint": a.o.Hint,
-	})
+	wrong := HTML("")
+	if detail != "" {
+		wrong = Fill(`<p class="failed">{{detail}}</p>`, map[string]any{"detail": detail})
+	}
+	WriteHTML(w, c.status, Fill(markup("denied.html"), map[string]any{"title": title, "detail": wrong, "hint": a.o.Hint}))
 }
 
 func safeMethod(method string) bool {

@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -63,11 +65,26 @@ func StatusOfRecord(r hearth.Record) int {
 	return http.StatusOK
 }
 
-type giveCommand struct {
+// A GiveCommand is a command as programs give it.
+type GiveCommand struct {
 	ID       string                  `json:"id,omitempty"` // the same id twice is the same command
 	Device   hearth.ID               `json:"device"`
 	Set      map[string]hearth.Value `json:"set"`
 	Deadline hearth.Time             `json:"deadline,omitzero"` // default: the home's own
+}
+
+// Command returns it as given by somebody.
+func (g GiveCommand) Command(by string) hearth.Command {
+	return hearth.Command{ID: g.ID, Device: g.Device, Set: g.Set, Deadline: g.Deadline, By: by}
+}
+
+// WordsOf is a command in the words of an audit.
+func WordsOf(cmd hearth.Command) string {
+	set, err := json.Marshal(cmd.Set)
+	if err != nil {
+		panic(fmt.Sprintf("values are always JSON: %v", err))
+	}
+	return fmt.Sprintf("%s %s %s", cmd.ID, cmd.Device, set)
 }
 
 // GiveCommandRoute gives the command in the body. Its record is then found below path.
@@ -76,14 +93,12 @@ func GiveCommandRoute(path string, of CommandsOf) Route {
 		Method: "POST", Path: path, ID: "giveCommand", Scope: hearth.ScopeControl,
 		Summary: "Set one or several properties of a device at once; 202 and the record, or 200 once it is final",
 		Query:   []Param{{Name: "wait", Summary: "how long to wait for a final state, at most 60s; without it the answer comes at once"}},
-		Request: giveCommand{}, Response: hearth.Record{},
+		Request: GiveCommand{}, Response: hearth.Record{},
 		Statuses: []int{http.StatusAccepted, http.StatusOK},
 		Problems: []string{hearth.CodeNoDevice, hearth.CodeConflict, hearth.CodeBadValue},
 		Handler: func(w http.ResponseWriter, r *http.Request) error {
-			var body giveCommand
-			record, err := give(w, r, of, 0, &body, func() hearth.Command {
-				return hearth.Command{ID: body.ID, Device: body.Device, Set: body.Set, Deadline: body.Deadline}
-			})
+			var body GiveCommand
+			record, err := give(w, r, of, 0, &body, func() hearth.Command { return body.Command("") })
 			if err != nil {
 				return err
 			}
@@ -115,6 +130,7 @@ func give(w http.ResponseWriter, r *http.Request, of CommandsOf, unasked time.Du
 	cmd := made()
 	cmd.By = TokenOf(r.Context()).Name
 	record, err := commands.Do(r.Context(), cmd)
+	Note(r.Context(), WordsOf(record.Command))
 	if err != nil || record.Final || wait == 0 {
 		return record, err
 	}

@@ -44,6 +44,11 @@ func (m *Metrics) add(name, kind, help string, value float64, labels []string) {
 	if len(labels)%2 != 0 {
 		panic("metric " + name + ": labels come in pairs")
 	}
+	m.family(name, kind, help).add(name, value, labels)
+}
+
+// family returns the one of that name.
+func (m *Metrics) family(name, kind, help string) *family {
 	f := m.families[name]
 	if f == nil {
 		if m.families == nil {
@@ -53,6 +58,10 @@ func (m *Metrics) add(name, kind, help string, value float64, labels []string) {
 		m.families[name] = f
 		m.order = append(m.order, name)
 	}
+	return f
+}
+
+func (f *family) add(name string, value float64, labels []string) {
 	f.samples.WriteString(name)
 	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 	separator := "{"

@@ -6,7 +6,6 @@ package api
 import (
 	"context"
 	"errors"
-	"html/template"
 	"log/slog"
 	"math"
 	"net/http"
@@ -55,7 +54,7 @@ func classes() []class {
 	return []class{
 		{CodeBadRequest, 400, "The request cannot be understood", "The JSON or a parameter is malformed; the detail says which. Sending it again unchanged will not help."},
 		{hearth.CodeUnknownToken, 401, "No token, or an unknown one", "Send a header Authorization: Bearer TOKEN, or open the page through its link."},
-		{hearth.CodeDenied, 403, "The token does not allow this", "Scopes are read < control < admin; use a token of a larger scope. A page may only change things from its own origin."},
+		{hearth.CodeDenied, 403, "You may not do that", "Scopes and roles are read (viewer) < control (operator) < admin: ask with a token or as a person of a larger one. A page may only change things from its own origin."},
 		{hearth.CodeNotFound, 404, "There is no such thing", "It does not exist, or is not yours to see."},
 		{hearth.CodeNoDevice, 404, "There is no such device or property", "List the devices to see what there is."},
 		{CodeMethod, 405, "This path takes other methods", "The header Allow lists them."},
@@ -104,6 +103,15 @@ type laterError struct {
 
 func (e *laterError) Unwrap() error { return e.error }
 
+// RetryAfter returns what the header of that name says of an error: whole seconds, or "" where it says nothing.
+func RetryAfter(err error) string {
+	var later *laterError
+	if !errors.As(err, &later) {
+		return ""
+	}
+	return strconv.Itoa(max(1, int(math.Ceil(later.after.Seconds()))))
+}
+
 // At wraps an error so that its reply points at the part of the body that was wrong.
 func At(pointer string, err error) error { return &pointerError{err, pointer} }
 
@@ -150,10 +158,10 @@ func failHeaders(header http.Header, c class, err error) {
 	if c.status == http.StatusUnauthorized && header.Get("WWW-Authenticate") == "" {
 		header.Set("WWW-Authenticate", `Bearer realm="hearth"`)
 	}
-	var later *laterError
+	after := RetryAfter(err)
 	switch {
-	case errors.As(err, &later):
-		header.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(later.after.Seconds())))))
+	case after != "":
+		header.Set("Retry-After", after)
 	case c.status == http.StatusTooManyRequests || c.status == http.StatusServiceUnavailable:
 		header.Set("Retry-After", "1")
 	}
@@ -184,21 +192,10 @@ func Problems() http.Handler {
 			}
 			all = []class{c}
 		}
-		rows := make([]problemRow, len(all))
-		for i, c := range all {
-			rows[i] = problemRow{c.code, c.status, c.title, c.advice}
+		var problems strings.Builder
+		for _, c := range all {
+			problems.WriteString(string(Fill(markup("problem.html"), map[string]any{"code": c.code, "status": strconv.Itoa(c.status), "title": c.title, "advice": c.advice})))
 		}
-		WritePage(w, r, http.StatusOK, problemsPage(), rows)
+		WriteHTML(w, http.StatusOK, Fill(markup("problems.html"), map[string]any{"problems": HTML(problems.String())}))
 	})
-}
-
-type problemRow struct {
-	Code   string
-	Status int
-	Title  string
-	Advice string
-}
-
-func problemsPage() *template.Template {
-	return template.Must(template.ParseFS(assets, "pages/problems.html"))
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html/template"
 	"io"
 	"net/http"
 	"net/url"
@@ -77,17 +76,6 @@ func writeJSON(w http.ResponseWriter, status int, mime string, v any) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)+1))
 	w.WriteHeader(status)
 	_, _ = w.Write(append(body, '\n')) // the caller may have gone
-}
-
-// WritePage answers with a page. A template that fails is a programmer's mistake and panics.
-func WritePage(w http.ResponseWriter, _ *http.Request, status int, page *template.Template, data any) {
-	var body strings.Builder
-	if err := page.Execute(&body, data); err != nil {
-		panic(fmt.Sprintf("page %s: %v", page.Name(), err))
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(status)
-	_, _ = io.WriteString(w, body.String()) // the caller may have gone
 }
 
 // A Range is a stretch of time, From inclusive, To exclusive, in at most Points parts.

@@ -115,11 +115,17 @@ func (b *Browser) Run(what string, actions ...Action) {
 // Follow clicks a link and waits for the page that it leads to.
 func (b *Browser) Follow(link string) {
 	b.t.Helper()
+	b.Lands("following "+link, http.StatusOK, chromedp.Click(chromedp.CSS(link)))
+}
+
+// Lands takes a step that leads to another page and waits for that, which must have this status.
+func (b *Browser) Lands(what string, status int, step Action) {
+	b.t.Helper()
 	limited, stop := context.WithTimeout(b.ctx, runPatience)
 	defer stop()
-	reply, err := chromedp.RunResponse(limited, chromedp.Click(chromedp.CSS(link)))
-	if err != nil || reply.Status != http.StatusOK {
-		b.t.Fatalf("following %s: %v, %v", link, reply, err)
+	reply, err := chromedp.RunResponse(limited, step)
+	if err != nil || int(reply.Status) != status {
+		b.t.Fatalf("%s: %v, %v, want a page of status %d", what, reply, err, status)
 	}
 }
 

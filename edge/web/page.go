@@ -2,7 +2,6 @@ package web
 
 import (
 	"embed"
-	"html/template"
 	"io/fs"
 	"net/http"
 
@@ -10,8 +9,11 @@ import (
 	"hearth/api"
 )
 
-//go:embed static page.html
+//go:embed static
 var files embed.FS
+
+//go:embed page.html
+var pageMarkup string
 
 // pageFiles are the page's own files, at /static/ beside the shared ones.
 func pageFiles() fs.FS {
@@ -24,12 +26,14 @@ func pageFiles() fs.FS {
 
 // page serves the one page there is; what it shows comes by events.
 func (w *Web) page(rw http.ResponseWriter, r *http.Request) {
-	scope := api.TokenOf(r.Context()).Scope
-	api.WritePage(rw, r, http.StatusOK, template.Must(template.ParseFS(files, "page.html")), map[string]any{
-		"Home":    w.o.Status().Home,
-		"Version": w.o.Version,
-		"Control": scope.Allows(hearth.ScopeControl),
-		"Admin":   scope.Allows(hearth.ScopeAdmin),
-		"HomeKit": w.o.HomeKit != nil,
-	})
+	scope, may := api.TokenOf(r.Context()).Scope, api.HTML("")
+	for _, thing := range []struct {
+		attribute api.HTML
+		allowed   bool
+	}{{" data-control", scope.Allows(hearth.ScopeControl)}, {" data-admin", scope.Allows(hearth.ScopeAdmin)}, {" data-homekit", w.o.HomeKit != nil}} {
+		if thing.allowed {
+			may += thing.attribute
+		}
+	}
+	api.WriteHTML(rw, http.StatusOK, api.Fill(pageMarkup, map[string]any{"home": w.o.Status().Home, "version": w.o.Version, "may": may}))
 }

@@ -71,7 +71,7 @@ func TestStatuses(t *testing.T) {
 		{"GET", "/healthz", "", "", 200, `{"status":"ok"}`},
 		{"GET", "/", "", "", 401, `hearth-edge token add`},
 		{"GET", "/", readToken, "", 200, `data-home="Cabin" data-version="1.2.3">`},
-		{"GET", "/", adminToken, "", 200, `data-control data-admin>`},
+		{"GET", "/", adminToken, "", 200, `data-control data-admin`},
 		{"GET", "/api/v1/none", readToken, "", 404, `"code":"not_found"`},
 		{"POST", "/api/v1/devices", readToken, "", 405, `"code":"method_not_allowed"`},
 		{"GET", "/problems/busy", "", "", 200, `Retry-After`},
