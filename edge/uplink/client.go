@@ -138,17 +138,23 @@ func clockOf(header http.Header) (t time.Time, uncertainty time.Duration, ok boo
 
 // getJSON asks for path and reads the answer into v.
 func (c *client) getJSON(ctx context.Context, path string, limit int64, v any) error {
+	_, err := c.ask(ctx, path, limit, v)
+	return err
+}
+
+// ask is getJSON with the answer's header.
+func (c *client) ask(ctx context.Context, path string, limit int64, v any) (http.Header, error) {
 	r, err := c.do(ctx, http.MethodGet, path, nil, limit, "Accept", "application/json")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if r.status != http.StatusOK {
-		return r.fault()
+		return nil, r.fault()
 	}
 	if err := json.Unmarshal(r.body, v); err != nil {
-		return fmt.Errorf("the answer to %s is none of a receiver's: is something in between? %w", path, err)
+		return nil, fmt.Errorf("the answer to %s is none of a receiver's: is something in between? %w", path, err)
 	}
-	return nil
+	return r.header, nil
 }
 
 // fault says what an answer that is no success means and what a person can do about it.

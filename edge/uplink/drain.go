@@ -27,6 +27,7 @@ type drain struct {
 	home string
 	pack *zstd.Encoder
 	wait pace
+	gate valve
 	ask  time.Time // when the receiver is asked next if nothing is sent
 
 	refusedSeq   uint64 // the block that was refused last …
@@ -61,6 +62,9 @@ func (d *drain) session(ctx context.Context) error {
 		return err
 	}
 	for {
+		if !d.gate.wait(ctx) { // before a block is taken: what waits in the buffer may still be dropped by its cap
+			return ctx.Err()
+		}
 		committed := d.r.opt.Buffer.Committed()
 		block, ok, err := d.r.opt.Buffer.Next(TargetCloud)
 		if err != nil {
@@ -72,9 +76,11 @@ func (d *drain) session(ctx context.Context) error {
 			}
 			continue
 		}
+		began := time.Now()
 		if err := d.send(ctx, block); err != nil {
 			return err
 		}
+		d.gate.passed(began, len(block.Body))
 		d.heard()
 	}
 }
@@ -117,9 +123,11 @@ func (d *drain) idle(ctx context.Context, committed <-chan struct{}) error {
 // sync asks what the receiver has and goes on from there.
 func (d *drain) sync(ctx context.Context) error {
 	var s hearth.Sync
-	if err := d.r.writes.getJSON(ctx, homePath(d.home, "/sync"), maxReply, &s); err != nil {
+	header, err := d.r.writes.ask(ctx, homePath(d.home, "/sync"), maxReply, &s)
+	if err != nil {
 		return err
 	}
+	d.gate.set(header)
 	d.ask = time.Now().Add(askIdle)
 	if s.Epoch != d.r.opt.Buffer.Epoch() {
 		s.Durable = 0 // it knows an earlier buffer, or none: of this one it has nothing
@@ -189,6 +197,7 @@ func (d *drain) insteadOf(block buffer.Block) []byte {
 
 // stored acknowledges what the receiver says is on its disk.
 func (d *drain) stored(r reply, block buffer.Block, ledger hearth.Ledger, parked []buffer.Rejected) error {
+	d.gate.set(r.header)
 	durable, err := d.durable(r)
 	if err != nil {
 		return err

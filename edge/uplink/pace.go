@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"hearth"
 )
 
 const (
@@ -86,4 +88,34 @@ func retryAfter(header http.Header) time.Duration {
 func servedTime(header http.Header) (time.Time, bool) {
 	t, _, ok := clockOf(header)
 	return t, ok
+}
+
+// A valve lets a backlog through at the rate that the receiver names.
+type valve struct {
+	rate int64     // bytes of bodies a second; 0: all at once
+	next time.Time // when the next block may go
+}
+
+// set takes the rate from an answer: one that names none takes the limit away.
+func (v *valve) set(header http.Header) {
+	v.rate = 0
+	if rate, err := strconv.ParseInt(header.Get(hearth.HeaderDrain), 10, 62); err == nil && rate > 0 {
+		v.rate = rate
+	}
+}
+
+// passed notes a block of so many bytes that went at that time. The next one waits for at most a minute, so that a new
+// rate is heard of.
+func (v *valve) passed(at time.Time, bytes int) {
+	if v.rate > 0 {
+		v.next = at.Add(min(time.Duration(float64(bytes)/float64(v.rate)*float64(time.Second)), maxPause))
+	}
+}
+
+// wait returns once the next block may go, and reports whether ctx is still alive.
+func (v *valve) wait(ctx context.Context) bool {
+	if v.rate == 0 {
+		return ctx.Err() == nil
+	}
+	return sleep(ctx, time.Until(v.next))
 }

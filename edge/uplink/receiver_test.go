@@ -46,6 +46,8 @@ type fakeReceiver struct {
 	devices  [][]byte
 	refuse   uint64 // this seq with readings in it is answered 400
 	stored   chan struct{}
+	drain    int64 // bytes a second that it names while more than a block is left
+	bodies   []int // bytes of each write
 }
 
 func newFakeReceiver(t testing.TB) *fakeReceiver {
@@ -191,6 +193,9 @@ func (f *fakeReceiver) store(w http.ResponseWriter, r *http.Request, body []byte
 	}
 	if id.Epoch != f.epoch {
 		f.epoch, f.durable = id.Epoch, 0
+	}
+	if f.bodies = append(f.bodies, len(body)); f.drain > 0 && f.ledger.Backlog > 50 {
+		w.Header().Set(hearth.HeaderDrain, strconv.FormatInt(f.drain, 10))
 	}
 	defer func() {
 		select {
