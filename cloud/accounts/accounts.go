@@ -13,10 +13,11 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // registers "pgx"
-	_ "modernc.org/sqlite"             // registers "sqlite"
+	"modernc.org/sqlite"
 
 	"hearth"
 )
@@ -36,9 +37,12 @@ type Accounts struct {
 	db       *sql.DB
 	now      func() time.Time
 	postgres bool
-	writing  chan struct{} // holds one while a transaction of this process is under way
+	writer   *sql.DB // of SQLite: the one connection that writes
+	turns    turns   // of those who want it
 
-	process string // names this process in leases
+	process   string // names this process in leases
+	passwords *keeper
+	failures  atomic.Uint64 // of the database, see noted
 
 	mu     sync.Mutex
 	cache  map[string]cached
@@ -50,48 +54,66 @@ func Open(ctx context.Context, o Options) (*Accounts, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	a := &Accounts{now: o.Now, cache: map[string]cached{}, places: map[string]place{}, writing: make(chan struct{}, 1), process: rand.Text()}
-	driver, source, err := a.source(o)
-	if err != nil {
-		return nil, err
-	}
-	if a.db, err = sql.Open(driver, source); err != nil {
-		return nil, fmt.Errorf("opening the accounts: %w", hidden(err, o.Database))
+	a := &Accounts{now: o.Now, cache: map[string]cached{}, places: map[string]place{}, process: rand.Text(), passwords: newKeeper()}
+	if err := a.connect(o); err != nil {
+		return nil, fmt.Errorf("opening the accounts: %w", err)
 	}
 	a.db.SetMaxOpenConns(16)
 	a.db.SetMaxIdleConns(8)
 	if err := a.migrate(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening the accounts: %w", hidden(err, o.Database)), a.db.Close())
+		return nil, errors.Join(fmt.Errorf("opening the accounts: %w", hidden(err, o.Database)), a.Close())
 	}
 	return a, nil
 }
 
-// source also makes the SQLite file, so that nobody but its owner can read it: SQLite gives its journals the same mode.
-func (a *Accounts) source(o Options) (driver, source string, err error) {
+// connect makes the pools of connections, which are opened when they are needed.
+func (a *Accounts) connect(o Options) error {
+	var err error
 	if o.Database != "" {
 		a.postgres = true
-		return "pgx", o.Database, nil
+		a.db, err = sql.Open("pgx", o.Database)
+		return hidden(err, o.Database)
 	}
-	if err := os.MkdirAll(o.Dir, 0o750); err != nil {
-		return "", "", fmt.Errorf("making the data directory: %w", err)
+	source, err := makeFile(o.Dir)
+	if err != nil {
+		return err
 	}
-	path := filepath.Join(o.Dir, File)
+	base, err := sqlite.NewConnector(source)
+	if err != nil {
+		return err
+	}
+	a.db = sql.OpenDB(connector{Connector: base})
+	a.writer = sql.OpenDB(connector{Connector: base, steady: true})
+	a.writer.SetMaxOpenConns(1)
+	return nil
+}
+
+// makeFile makes the SQLite file, so that nobody but its owner can read it (SQLite gives its journals the same mode), and
+// returns how to open it.
+func makeFile(dir string) (source string, err error) {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return "", fmt.Errorf("making the data directory: %w", err)
+	}
+	path := filepath.Join(dir, File)
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return "", "", fmt.Errorf("opening the accounts: %w", err)
+		return "", err
 	}
 	if err := f.Close(); err != nil {
-		return "", "", fmt.Errorf("opening the accounts: %w", err)
+		return "", err
 	}
 	pragmas := url.Values{
 		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"},
 		"_txlock": {"immediate"}, // a transaction that may write waits for its turn at the start, not half way
 	}
-	return "sqlite", (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: pragmas.Encode()}).String(), nil
+	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: pragmas.Encode()}).String(), nil
 }
 
 // hidden takes the database's password out of a driver's error.
 func hidden(err error, database string) error {
+	if err == nil {
+		return nil
+	}
 	u, parseErr := url.Parse(database)
 	if database == "" || parseErr != nil {
 		return err
@@ -104,7 +126,12 @@ func hidden(err error, database string) error {
 }
 
 // Close closes the database.
-func (a *Accounts) Close() error { return a.db.Close() }
+func (a *Accounts) Close() error {
+	if a.writer == nil {
+		return a.db.Close()
+	}
+	return errors.Join(a.writer.Close(), a.db.Close())
+}
 
 // DB returns the database, for the rooms that keep tables of their own in it. Statements use $1, $2, … which both
 // databases understand.
@@ -113,26 +140,20 @@ func (a *Accounts) DB() *sql.DB { return a.db }
 // Shared reports whether several receivers may work on this database, so that what one of them knows can be out of date.
 func (a *Accounts) Shared() bool { return a.postgres }
 
-// Tx runs fn in one transaction, which is on disk when Tx returns nil. An error of fn rolls it back. SQLite has one
-// writer at a time, and its own way to wait is to look again now and then: here they queue up, so whoever is next goes
-// at once.
+// Tx runs fn in one transaction, which is on disk when Tx returns nil. An error of fn rolls it back. With SQLite those
+// who wait are committed together (turns.go).
 func (a *Accounts) Tx(ctx context.Context, fn func(*sql.Tx) error) error {
-	if !a.postgres {
-		select {
-		case a.writing <- struct{}{}:
-			defer func() { <-a.writing }()
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	if a.writer != nil {
+		return a.take(ctx, fn)
 	}
 	tx, err := a.db.BeginTx(ctx, nil)
 	if err != nil {
-		return err
+		return a.noted(err)
 	}
 	if err := fn(tx); err != nil {
-		return errors.Join(err, ignoreDone(tx.Rollback()))
+		return errors.Join(a.noted(err), ignoreDone(tx.Rollback()))
 	}
-	return tx.Commit()
+	return a.noted(tx.Commit())
 }
 
 func ignoreDone(err error) error {

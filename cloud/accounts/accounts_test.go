@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"hearth"
+	"hearth/cloud/accounts/postgrestest"
 )
 
 func open(t *testing.T, o Options) *Accounts {
@@ -39,7 +40,7 @@ func codeOf(err error) string {
 func TestEveryDatabase(t *testing.T) {
 	tests := map[string]func(*testing.T, Options){
 		"homes": testHomes, "claim": testClaimWorksOnce, "claims at once": testClaimedByManyAtOnce, "tokens": testTokens,
-		"schema": testSchema, "tx": testTxRollsBack,
+		"schema": testSchema, "oldest": testOldestSchema, "tx": testTxRollsBack, "people": testPeople, "last administrators": testLastAdministrators,
 	}
 	t.Run("sqlite", func(t *testing.T) {
 		for name, test := range tests {
@@ -47,9 +48,9 @@ func TestEveryDatabase(t *testing.T) {
 		}
 	})
 	t.Run("postgres", func(t *testing.T) {
-		server := postgres(t)
+		server := postgrestest.Start(t, "fsync=off")
 		for name, test := range tests {
-			t.Run(name, func(t *testing.T) { test(t, Options{Database: server.database(t)}) })
+			t.Run(name, func(t *testing.T) { test(t, Options{Database: server.Database(t)}) })
 		}
 	})
 }

@@ -41,31 +41,34 @@ func (a *Accounts) AddHome(ctx context.Context, tenant, name string) (Home, Code
 		return Home{}, Code{}, err
 	}
 	home := Home{ID: "h" + strings.ToLower(rand.Text()[:9]), Name: name, Tenant: tenant, Created: timeOf(a.millis())}
-	code := Code{Secret: newCode(), Expires: timeOf(a.now().Add(ClaimLife).UnixMilli())}
+	code := a.freshCode()
 	err := a.Tx(ctx, func(tx *sql.Tx) error {
 		if err := tenantIsThere(ctx, tx, tenant); err != nil {
 			return err
 		}
-		var taken int
-		// An id is a name too: `bucket` and `db` take either, so no home may be called what another one is.
-		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM homes WHERE tenant = $1 AND label = $2 OR id = $2`, tenant, name).Scan(&taken); err != nil {
+		if err := homeNameIsFree(ctx, tx, home); err != nil {
 			return err
-		}
-		if taken > 0 {
-			return hearth.Errorf(hearth.CodeConflict, "there is a home %q already: choose another name", name)
 		}
 		if _, err := tx.ExecContext(ctx, `INSERT INTO homes (id, name, label, tenant, created) VALUES ($1, $1, $2, $3, $4)`,
 			home.ID, home.Name, home.Tenant, home.Created.UnixMilli()); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO claims (hash, home, expires) VALUES ($1, $2, $3)`,
-			hearth.HashSecret(plainCode(code.Secret)), home.ID, code.Expires.UnixMilli())
-		return err
+		return putCode(ctx, tx, home.ID, code)
 	})
 	if err != nil {
 		return Home{}, Code{}, fmt.Errorf("adding a home: %w", err)
 	}
 	return home, code, nil
+}
+
+// homeNameIsFree also looks at ids: `bucket` and `db` take either, so no home may be called what another one is.
+func homeNameIsFree(ctx context.Context, tx *sql.Tx, home Home) error {
+	var taken int
+	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM homes WHERE (tenant = $1 AND label = $2 OR id = $2) AND id <> $3`, home.Tenant, home.Name, home.ID).Scan(&taken)
+	if err == nil && taken > 0 {
+		err = hearth.Errorf(hearth.CodeConflict, "there is a home %q already: choose another name", home.Name)
+	}
+	return err
 }
 
 // checkName says why something cannot be called that.
@@ -110,8 +113,10 @@ func scanHome(row interface{ Scan(...any) error }) (Home, error) {
 }
 
 // Home returns the home of that id; code not_found if there is none.
-func (a *Accounts) Home(ctx context.Context, id string) (Home, error) {
-	h, err := scanHome(a.db.QueryRowContext(ctx, `SELECT id, label, tenant, created FROM homes WHERE id = $1`, strings.ToValidUTF8(id, "\uFFFD")))
+func (a *Accounts) Home(ctx context.Context, id string) (Home, error) { return readHome(ctx, a.db, id) }
+
+func readHome(ctx context.Context, q queries, id string) (Home, error) {
+	h, err := scanHome(q.QueryRowContext(ctx, `SELECT id, label, tenant, created FROM homes WHERE id = $1`, storable(id)))
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return Home{}, missingHome()
@@ -124,7 +129,7 @@ func (a *Accounts) Home(ctx context.Context, id string) (Home, error) {
 // NamedHome returns the home that token sees by that id or name. Code not_found if there is none, conflict if several
 // tenants have one of that name.
 func (a *Accounts) NamedHome(ctx context.Context, token hearth.Token, idOrName string) (Home, error) {
-	rows, err := a.db.QueryContext(ctx, `SELECT id, label, tenant, created FROM homes WHERE id = $1 OR label = $1`, strings.ToValidUTF8(idOrName, "\uFFFD"))
+	rows, err := a.db.QueryContext(ctx, `SELECT id, label, tenant, created FROM homes WHERE id = $1 OR label = $1`, storable(idOrName))
 	if err != nil {
 		return Home{}, fmt.Errorf("looking for a home: %w", err)
 	}
@@ -167,6 +172,10 @@ func (a *Accounts) Claim(ctx context.Context, code string) (hearth.Claim, error)
 		if err := tx.QueryRowContext(ctx, `SELECT label FROM homes WHERE id = $1`, claim.Home).Scan(&claim.Name); err != nil {
 			return err
 		}
+		// A home has one gateway: the one before, if there was one, is out.
+		if _, err := tx.ExecContext(ctx, `DELETE FROM tokens WHERE home = $1 AND scope = $2`, claim.Home, string(hearth.ScopeGateway)); err != nil {
+			return err
+		}
 		claim.TokenName = "gateway-" + claim.Home
 		var taken int
 		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM tokens WHERE name = $1`, claim.TokenName).Scan(&taken); err != nil {
@@ -181,7 +190,37 @@ func (a *Accounts) Claim(ctx context.Context, code string) (hearth.Claim, error)
 	if err != nil {
 		return hearth.Claim{}, fmt.Errorf("claiming a home: %w", err)
 	}
+	a.forgetAll()
 	return claim, nil
+}
+
+// NewCode makes another code with which a gateway joins a home, in place of codes that nobody has used yet. The gateway
+// that it has works on until another one joins.
+func (a *Accounts) NewCode(ctx context.Context, home string) (Code, error) {
+	code := a.freshCode()
+	err := a.Tx(ctx, func(tx *sql.Tx) error {
+		if _, err := readHome(ctx, tx, home); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM claims WHERE home = $1 AND used = 0`, home); err != nil {
+			return err
+		}
+		return putCode(ctx, tx, home, code)
+	})
+	if err != nil {
+		return Code{}, fmt.Errorf("making a claim code: %w", err)
+	}
+	return code, nil
+}
+
+func (a *Accounts) freshCode() Code {
+	return Code{Secret: newCode(), Expires: timeOf(a.now().Add(ClaimLife).UnixMilli())}
+}
+
+func putCode(ctx context.Context, tx *sql.Tx, home string, code Code) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO claims (hash, home, expires) VALUES ($1, $2, $3)`,
+		hearth.HashSecret(plainCode(code.Secret)), home, code.Expires.UnixMilli())
+	return err
 }
 
 // newCode returns eight letters that cannot be taken for one another, in two groups: 37 bits, enough for a day at ten

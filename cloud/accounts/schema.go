@@ -103,6 +103,8 @@ func migrations() [][]string {
 			detail  TEXT NOT NULL,
 			address TEXT NOT NULL)`,
 		`CREATE INDEX audit_time ON audit (time, id)`,
+		`CREATE INDEX audit_tenant ON audit (tenant, id)`,
+		`CREATE INDEX audit_home ON audit (home, id)`,
 		`CREATE TABLE leases (
 			name   TEXT PRIMARY KEY,
 			holder TEXT NOT NULL,
@@ -118,9 +120,13 @@ func migrations() [][]string {
 			raised   BIGINT NOT NULL,
 			acked    BIGINT NOT NULL DEFAULT 0,
 			acked_by TEXT NOT NULL DEFAULT '',
-			cleared  BIGINT NOT NULL DEFAULT 0)`,
+			cleared  BIGINT NOT NULL DEFAULT 0,
+			times    BIGINT NOT NULL DEFAULT 1,
+			told     BIGINT NOT NULL DEFAULT 0,
+			members  TEXT NOT NULL DEFAULT '')`,
 		`CREATE UNIQUE INDEX alerts_open ON alerts (tenant, home, kind, about) WHERE cleared = 0`,
 		`CREATE INDEX alerts_raised ON alerts (raised, id)`,
+		`CREATE INDEX alerts_home ON alerts (home, raised)`,
 		`CREATE TABLE alert_rules (
 			id      TEXT PRIMARY KEY,
 			tenant  TEXT NOT NULL,
@@ -134,7 +140,12 @@ func migrations() [][]string {
 			created  BIGINT NOT NULL,
 			disabled BIGINT NOT NULL DEFAULT 0,
 			target   TEXT NOT NULL,
-			secret   TEXT NOT NULL DEFAULT '')`,
+			secret   TEXT NOT NULL DEFAULT '',
+			note     TEXT NOT NULL DEFAULT '',
+			last     BIGINT NOT NULL DEFAULT 0,
+			dropped  BIGINT NOT NULL DEFAULT 0,
+			given_up BIGINT NOT NULL DEFAULT 0)`,
+		`CREATE INDEX targets_tenant ON targets (tenant, name)`,
 		`CREATE TABLE deliveries (
 			target   TEXT NOT NULL REFERENCES targets(id) ON DELETE CASCADE,
 			n        BIGINT NOT NULL,
@@ -142,8 +153,15 @@ func migrations() [][]string {
 			due      BIGINT NOT NULL,
 			attempts BIGINT NOT NULL DEFAULT 0,
 			error    TEXT NOT NULL DEFAULT '',
+			state    TEXT NOT NULL DEFAULT 'pending',
+			ended    BIGINT NOT NULL DEFAULT 0,
+			weight   BIGINT NOT NULL DEFAULT 0,
+			event_id TEXT NOT NULL DEFAULT '',
 			event    TEXT NOT NULL,
 			PRIMARY KEY (target, n))`,
+		`CREATE INDEX deliveries_event ON deliveries (target, event_id)`,
+		`CREATE INDEX deliveries_open ON deliveries (target, n) WHERE ended = 0`,
+		`CREATE INDEX deliveries_ended ON deliveries (target, ended) WHERE ended > 0`,
 		`CREATE TABLE device_groups (
 			id      TEXT PRIMARY KEY,
 			tenant  TEXT NOT NULL,
@@ -160,7 +178,18 @@ func migrations() [][]string {
 			ended   BIGINT NOT NULL DEFAULT 0,
 			job     TEXT NOT NULL)`,
 		`CREATE INDEX jobs_created ON jobs (created)`,
+		`CREATE INDEX jobs_open ON jobs (due) WHERE ended = 0`,
+		`CREATE TABLE job_members (
+			job    TEXT NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
+			n      BIGINT NOT NULL,
+			home   TEXT NOT NULL,
+			device TEXT NOT NULL,
+			state  TEXT NOT NULL,
+			code   TEXT NOT NULL DEFAULT '',
+			reason TEXT NOT NULL DEFAULT '',
+			PRIMARY KEY (job, n))`,
 		`ALTER TABLE commands ADD COLUMN job TEXT NOT NULL DEFAULT ''`,
+		`CREATE INDEX commands_waiting ON commands (home, n) WHERE due > 0`,
 		`CREATE INDEX commands_job ON commands (job, home) WHERE job <> ''`,
 		`CREATE TABLE direct_devices (
 			home    TEXT NOT NULL REFERENCES homes(id) ON DELETE CASCADE,
@@ -168,6 +197,34 @@ func migrations() [][]string {
 			changed BIGINT NOT NULL,
 			device  TEXT NOT NULL,
 			PRIMARY KEY (home, id))`,
+		`CREATE TABLE write_head (
+			one  BIGINT PRIMARY KEY,
+			n    BIGINT NOT NULL,
+			mark TEXT NOT NULL,
+			prev TEXT NOT NULL)`,
+		`INSERT INTO write_head (one, n, mark, prev) VALUES (1, 0, '', '')`,
+		`CREATE TABLE write_log (
+			n    BIGINT PRIMARY KEY,
+			mark TEXT NOT NULL,
+			prev TEXT NOT NULL,
+			time BIGINT NOT NULL,
+			body BYTEA NOT NULL)`,
+		`CREATE TABLE receivers (
+			id   TEXT PRIMARY KEY,
+			n    BIGINT NOT NULL,
+			seen BIGINT NOT NULL)`,
+		`CREATE TABLE forwards (
+			target TEXT PRIMARY KEY,
+			sent   BIGINT NOT NULL,
+			safe   BIGINT NOT NULL,
+			life   TEXT NOT NULL)`,
+		`CREATE TABLE forward_parked (
+			target TEXT NOT NULL,
+			n      BIGINT NOT NULL,
+			time   BIGINT NOT NULL,
+			line   TEXT NOT NULL,
+			reason TEXT NOT NULL,
+			PRIMARY KEY (target, n))`,
 	}}
 }
 
@@ -191,7 +248,7 @@ func (a *Accounts) migrate(ctx context.Context) error {
 		case err != nil:
 			return err
 		case version > len(steps):
-			return fmt.Errorf("the database has schema %d, this hearth-cloud knows up to %d: install the newer version again, or restore a backup made before it", version, len(steps))
+			return newerSchema(version)
 		}
 		for ; version < len(steps); version++ {
 			for _, statement := range steps[version] {

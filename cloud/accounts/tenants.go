@@ -33,12 +33,8 @@ func (a *Accounts) AddTenant(ctx context.Context, name string) (Tenant, error) {
 	}
 	tenant := Tenant{ID: "t" + strings.ToLower(rand.Text()[:9]), Name: name, Created: timeOf(a.millis())}
 	err := a.Tx(ctx, func(tx *sql.Tx) error {
-		var taken int
-		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM tenants WHERE name = $1`, name).Scan(&taken); err != nil {
+		if err := tenantNameIsFree(ctx, tx, tenant); err != nil {
 			return err
-		}
-		if taken > 0 {
-			return hearth.Errorf(hearth.CodeConflict, "there is a tenant %q already: choose another name", name)
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO tenants (id, name, created) VALUES ($1, $2, $3)`, tenant.ID, tenant.Name, tenant.Created.UnixMilli())
 		return err
@@ -71,7 +67,7 @@ func (a *Accounts) Tenants(ctx context.Context, token hearth.Token) ([]Tenant, e
 
 // Tenant returns the tenant of that id; code not_found if there is none.
 func (a *Accounts) Tenant(ctx context.Context, id string) (Tenant, error) {
-	t, err := scanTenant(a.db.QueryRowContext(ctx, `SELECT id, name, created, retention FROM tenants WHERE id = $1`, strings.ToValidUTF8(id, "\uFFFD")))
+	t, err := scanTenant(a.db.QueryRowContext(ctx, `SELECT id, name, created, retention FROM tenants WHERE id = $1`, storable(id)))
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return Tenant{}, missingTenant()
@@ -91,7 +87,7 @@ func scanTenant(row interface{ Scan(...any) error }) (Tenant, error) {
 
 func tenantIsThere(ctx context.Context, tx *sql.Tx, id string) error {
 	var n int
-	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM tenants WHERE id = $1`, id).Scan(&n); err != nil {
+	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM tenants WHERE id = $1`, storable(id)).Scan(&n); err != nil {
 		return err
 	}
 	if n == 0 {

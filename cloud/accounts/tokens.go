@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"hearth"
@@ -39,12 +41,15 @@ func (a *Accounts) AddToken(ctx context.Context, t hearth.Token) (secret string,
 		if taken > 0 {
 			return hearth.Errorf(hearth.CodeConflict, "there is a token %q already: choose another name", t.Name)
 		}
+		if err := fewTokens(ctx, tx, t.User); err != nil {
+			return err
+		}
 		if t.Tenant != "" {
 			if err := tenantIsThere(ctx, tx, t.Tenant); err != nil {
 				return err
 			}
 		}
-		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM homes WHERE id = $1 AND ($2 = '' OR tenant = $2)`, t.Home, t.Tenant).Scan(&homes); err != nil {
+		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM homes WHERE id = $1 AND ($2 = '' OR tenant = $2)`, storable(t.Home), storable(t.Tenant)).Scan(&homes); err != nil {
 			return err
 		}
 		if t.Home != "" && homes == 0 {
@@ -78,6 +83,18 @@ func (a *Accounts) checkToken(t hearth.Token) error {
 	return nil
 }
 
+// mostTokens is how many one person has.
+const mostTokens = 200
+
+func fewTokens(ctx context.Context, tx *sql.Tx, user string) error {
+	var n int
+	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM tokens WHERE user_id = $1`, user).Scan(&n)
+	if err == nil && n >= mostTokens {
+		err = hearth.Errorf(hearth.CodeConflict, "this person has %d tokens already: take those away that nothing uses", n)
+	}
+	return err
+}
+
 func (a *Accounts) insertToken(ctx context.Context, tx *sql.Tx, t hearth.Token) (string, error) {
 	secret, hash := hearth.NewSecret()
 	_, err := tx.ExecContext(ctx, `INSERT INTO tokens (hash, name, scope, tenant, home, user_id, created, expires) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
@@ -88,78 +105,174 @@ func (a *Accounts) insertToken(ctx context.Context, tx *sql.Tx, t hearth.Token) 
 func orNull(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
 
 // Find returns the token of that secret; false if there is none. It may be ten seconds behind another process. While the
-// database cannot be asked, a token that was good before is still good, so that its restart stops nobody.
+// database cannot be asked, a token that was good before is still good, so that its restart stops nobody. A person's
+// token is worth no more than the person now.
 func (a *Accounts) Find(ctx context.Context, secret string) (hearth.Token, bool, error) {
-	hash, now := hearth.HashSecret(secret), a.now()
-	known, fresh, ok := a.remembered(hash, now)
+	return a.find(ctx, "token ", hearth.HashSecret(secret), a.readToken)
+}
+
+// Again returns a token or session that was found before as it is now, by its hash; false if it is gone. Connections that
+// stay open ask now and then.
+func (a *Accounts) Again(ctx context.Context, token hearth.Token) (hearth.Token, bool, error) {
+	return a.find(ctx, "any ", token.Hash, func(ctx context.Context, hash string, now time.Time) (hearth.Token, error) {
+		t, err := a.readToken(ctx, hash, now)
+		if errors.Is(err, sql.ErrNoRows) {
+			return a.readSession(ctx, hash, now)
+		}
+		return t, err
+	})
+}
+
+// oneQuestion is how many hashes are asked for at once.
+const oneQuestion = 500
+
+// Gone returns which of the tokens of these hashes are there no more, as the database has it now: for connections that
+// are too many to ask for one by one.
+func (a *Accounts) Gone(ctx context.Context, hashes []string) ([]string, error) {
+	gone := []string{}
+	for some := range slices.Chunk(hashes, oneQuestion) {
+		there, err := a.there(ctx, some)
+		if err != nil {
+			return nil, fmt.Errorf("looking for tokens: %w", err)
+		}
+		for _, hash := range some {
+			if !there[hash] {
+				gone = append(gone, hash)
+			}
+		}
+	}
+	return gone, nil
+}
+
+func (a *Accounts) there(ctx context.Context, hashes []string) (map[string]bool, error) {
+	places, args := make([]string, len(hashes)), make([]any, len(hashes), len(hashes)+1)
+	for i, hash := range hashes {
+		places[i], args[i] = fmt.Sprintf("$%d", i+1), hash
+	}
+	rows, err := a.db.QueryContext(ctx, fmt.Sprintf(`SELECT hash FROM tokens WHERE hash IN (%s) AND (expires = 0 OR expires > $%d)`, strings.Join(places, ", "), len(hashes)+1), append(args, a.millis())...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	there := map[string]bool{}
+	for rows.Next() {
+		var hash string
+		if err := rows.Scan(&hash); err != nil {
+			return nil, err
+		}
+		there[hash] = true
+	}
+	return there, rows.Err()
+}
+
+// find returns what is remembered under a hash or what read finds, which answers sql.ErrNoRows where there is nothing.
+// What read may find, kind keeps apart: a session's secret is no token.
+func (a *Accounts) find(ctx context.Context, kind, hash string, read func(ctx context.Context, hash string, now time.Time) (hearth.Token, error)) (hearth.Token, bool, error) {
+	now := a.now()
+	known, fresh, ok := a.remembered(kind+hash, now)
 	if fresh {
 		return known, true, nil
 	}
-	t := hearth.Token{Hash: hash}
-	var scope string
-	var home, user sql.NullString
-	var created, used, expires int64
-	err := a.db.QueryRowContext(ctx, `SELECT name, scope, tenant, home, user_id, created, used, expires FROM tokens WHERE hash = $1`, hash).
-		Scan(&t.Name, &scope, &t.Tenant, &home, &user, &created, &used, &expires)
-	if err == nil && expires > 0 && expires <= now.UnixMilli() {
-		err = sql.ErrNoRows
-	}
+	t, err := read(ctx, hash, now)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		a.forget(hash)
+		a.forget(kind + hash)
 		return hearth.Token{}, false, nil
 	case err != nil && ok:
 		return known, true, nil
 	case err != nil:
 		return hearth.Token{}, false, fmt.Errorf("looking for a token: %w", err)
 	}
-	t.Scope, t.Home, t.User, t.Created = hearth.Scope(scope), home.String, user.String, timeOf(created)
-	if expires > 0 {
-		t.Expires = timeOf(expires)
+	a.remember(kind+hash, t, now)
+	return t, true, nil
+}
+
+// readToken returns the token of that hash as it may be used now; sql.ErrNoRows where there is none.
+func (a *Accounts) readToken(ctx context.Context, hash string, now time.Time) (hearth.Token, error) {
+	t, used, err := scanToken(a.db.QueryRowContext(ctx, tokenColumns+`WHERE t.hash = $1`, hash))
+	if err == nil && !t.Expires.IsZero() && !t.Expires.After(now) {
+		err = sql.ErrNoRows
 	}
-	a.remember(hash, t, now)
-	if now.UnixMilli()-used > usedCoarse.Milliseconds() {
+	if err == nil && t.User != "" {
+		_, grants, ok, grantsErr := grantsOf(ctx, a.db, t.User)
+		if err = grantsErr; err == nil && !ok {
+			err = sql.ErrNoRows
+		}
+		t.Grants = capped(grants, t)
+		t.Scope = ""
+		t.Scope = t.Most()
+	}
+	if err != nil {
+		return hearth.Token{}, err
+	}
+	if now.Sub(used.Time) > usedCoarse {
 		// A full disk must not lock out those who could mend it: the note is worth less than the answer.
 		_ = a.Tx(ctx, func(tx *sql.Tx) error {
 			_, err := tx.ExecContext(ctx, `UPDATE tokens SET used = $1 WHERE hash = $2`, now.UnixMilli(), hash)
 			return err
 		})
 	}
-	return t, true, nil
+	return t, nil
 }
 
-func (a *Accounts) remembered(hash string, now time.Time) (t hearth.Token, fresh, ok bool) {
+const tokenColumns = `SELECT t.hash, t.name, t.scope, t.tenant, COALESCE(t.home, ''), COALESCE(t.user_id, ''), t.created, t.used, t.expires FROM tokens t `
+
+func scanToken(row interface{ Scan(...any) error }) (t hearth.Token, used hearth.Time, err error) {
+	var scope string
+	var created, lastUse, expires int64
+	err = row.Scan(&t.Hash, &t.Name, &scope, &t.Tenant, &t.Home, &t.User, &created, &lastUse, &expires)
+	t.Scope, t.Created = hearth.Scope(scope), timeOf(created)
+	if expires > 0 {
+		t.Expires = timeOf(expires)
+	}
+	if lastUse > 0 {
+		used = timeOf(lastUse)
+	}
+	return t, used, err
+}
+
+func (a *Accounts) remembered(key string, now time.Time) (t hearth.Token, fresh, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	c, ok := a.cache[hash]
+	c, ok := a.cache[key]
 	if ok && !c.token.Expires.IsZero() && !c.token.Expires.After(now) {
-		delete(a.cache, hash)
+		delete(a.cache, key)
 		return hearth.Token{}, false, false
 	}
 	return c.token, ok && now.Before(c.until), ok
 }
 
-func (a *Accounts) forget(hash string) {
+func (a *Accounts) forget(key string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(a.cache, hash)
+	delete(a.cache, key)
 }
 
-func (a *Accounts) remember(hash string, t hearth.Token, now time.Time) {
+// forgetAll is for changes of what people and tokens may do: in this process they count at once.
+func (a *Accounts) forgetAll() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	clear(a.cache)
+}
+
+func (a *Accounts) remember(key string, t hearth.Token, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.cache) >= cacheSize {
 		clear(a.cache)
 	}
-	a.cache[hash] = cached{token: t, until: now.Add(cacheLife)}
+	a.cache[key] = cached{token: t, until: now.Add(cacheLife)}
 }
 
-// HasAdmin reports whether there is a token that may do everything.
+// HasAdmin reports whether there is a token or a person that may do everything.
 func (a *Accounts) HasAdmin(ctx context.Context) (bool, error) {
-	var n int
-	err := a.db.QueryRowContext(ctx, `SELECT count(*) FROM tokens WHERE scope = $1 AND home IS NULL AND tenant = '' AND expires = 0`, string(hearth.ScopeAdmin)).Scan(&n)
+	var tokens, people int
+	err := a.db.QueryRowContext(ctx, `SELECT count(*) FROM tokens WHERE scope = $1 AND home IS NULL AND tenant = '' AND user_id IS NULL AND expires = 0`, string(hearth.ScopeAdmin)).Scan(&tokens)
+	if err == nil {
+		err = a.db.QueryRowContext(ctx, `SELECT count(*) FROM grants g JOIN users u ON u.id = g.user_id WHERE g.scope = $1 AND g.tenant = '' AND g.home = '' AND u.disabled = 0`, string(hearth.ScopeAdmin)).Scan(&people)
+	}
 	if err != nil {
 		return false, fmt.Errorf("looking for an administrator: %w", err)
 	}
-	return n > 0, nil
+	return tokens+people > 0, nil
 }
