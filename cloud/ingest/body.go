@@ -14,6 +14,9 @@ import (
 // errUnpacked says that a body is too large once it is unpacked.
 var errUnpacked = errors.New("unpacked too large")
 
+// mostGzip is how many times larger than itself gzip can unpack.
+const mostGzip = 1040
+
 // body reads and unpacks a request's body of at most limit bytes, before and after. release gives its memory back and
 // is never nil.
 func (in *Ingest) body(w http.ResponseWriter, r *http.Request, limit int64) (body []byte, release func(), refused *refusal) {
@@ -27,16 +30,24 @@ func (in *Ingest) body(w http.ResponseWriter, r *http.Request, limit int64) (bod
 	if weight < 0 {
 		weight = limit
 	}
-	if encoding != "" && encoding != "identity" {
+	switch {
+	case encoding == "gzip" && r.ContentLength >= 0:
+		weight += min(limit, mostGzip*r.ContentLength)
+	case encoding != "" && encoding != "identity":
 		weight += limit
 	}
 	if err := in.acquire(r.Context(), weight); err != nil {
 		return nil, release, err
 	}
-	release = func() { in.memory.Release(weight) }
-	packed, err := readAll(http.MaxBytesReader(w, r.Body, limit), r.ContentLength)
+	packed, room := in.buffers.Get().(*bytes.Buffer), in.buffers.Get().(*bytes.Buffer)
+	release = func() {
+		in.keep(packed)
+		in.keep(room)
+		in.memory.Release(weight)
+	}
+	err := readAll(packed, http.MaxBytesReader(w, r.Body, limit), r.ContentLength)
 	if err == nil {
-		body, err = unpack(encoding, packed, limit)
+		body, err = in.unpack(room, encoding, packed.Bytes(), limit)
 	}
 	var bytesError *http.MaxBytesError
 	switch {
@@ -50,47 +61,83 @@ func (in *Ingest) body(w http.ResponseWriter, r *http.Request, limit int64) (bod
 	return nil, release, refuse(http.StatusBadRequest, "invalid", "the body broke off: %v", err)
 }
 
-func readAll(r io.Reader, length int64) ([]byte, error) {
-	var b bytes.Buffer
+// keep keeps a buffer for the next request, unless it is large.
+func (in *Ingest) keep(b *bytes.Buffer) {
+	if b.Cap() <= keptBody {
+		b.Reset()
+		in.buffers.Put(b)
+	}
+}
+
+func readAll(b *bytes.Buffer, r io.Reader, length int64) error {
 	if length > 0 && length <= 1<<20 { // a claim of more is believed as it arrives
 		b.Grow(int(length) + bytes.MinRead)
 	}
 	_, err := b.ReadFrom(r)
-	return b.Bytes(), err
+	return err
 }
 
-func unpack(encoding string, packed []byte, limit int64) ([]byte, error) {
+func (in *Ingest) unpack(room *bytes.Buffer, encoding string, packed []byte, limit int64) ([]byte, error) {
 	switch encoding {
 	case "", "identity":
 		return packed, nil
 	case "gzip":
-		r, err := gzip.NewReader(bytes.NewReader(packed))
-		if err != nil {
+		r, ok := in.gzips.Get().(*gzip.Reader)
+		if !ok {
+			r = new(gzip.Reader)
+		}
+		defer in.gzips.Put(r)
+		if err := r.Reset(bytes.NewReader(packed)); err != nil {
 			return nil, refuse(http.StatusBadRequest, "invalid", "the body is not gzip: %v", err)
 		}
-		return unpackFrom(r, "gzip", limit)
+		return unpackFrom(room, r, "gzip", limit)
 	case "zstd":
-		// One that is made for each request costs little and shares nothing. The window is what it may keep in memory.
-		r, err := zstd.NewReader(bytes.NewReader(packed), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(8<<20))
-		if err != nil {
-			return nil, refuse(http.StatusBadRequest, "invalid", "the body is not zstd: %v", err)
-		}
-		defer r.Close()
-		return unpackFrom(r, "zstd", limit)
+		return in.unpackZstd(room, packed, limit)
 	}
 	return nil, refuse(http.StatusBadRequest, "invalid", "Content-Encoding %s: want gzip, zstd or identity", clip(encoding))
 }
 
-func unpackFrom(r io.Reader, name string, limit int64) ([]byte, error) {
-	var b bytes.Buffer
-	n, err := b.ReadFrom(io.LimitReader(r, limit+1))
+// unpackZstd unpacks what a batch may hold in one go, and more as a stream. The window is what a frame may keep in memory.
+func (in *Ingest) unpackZstd(room *bytes.Buffer, packed []byte, limit int64) ([]byte, error) {
+	options := []zstd.DOption{zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(8 << 20)}
+	whole, ok := in.zstds.Get().(*zstd.Decoder)
+	if !ok {
+		var err error
+		if whole, err = zstd.NewReader(nil, append(options, zstd.WithDecoderMaxMemory(maxBatch))...); err != nil {
+			return nil, err
+		}
+	}
+	body, err := whole.DecodeAll(packed, room.AvailableBuffer())
+	in.zstds.Put(whole)
 	switch {
-	case n > limit:
+	case err == nil:
+		*room = *bytes.NewBuffer(body) // it may have grown
+		return body, nil
+	case !wantsMore(err):
+		return nil, refuse(http.StatusBadRequest, "invalid", "the body is not zstd: %v", err)
+	case limit <= maxBatch:
 		return nil, errUnpacked
-	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
+	}
+	stream, err := zstd.NewReader(bytes.NewReader(packed), options...)
+	if err != nil {
+		return nil, refuse(http.StatusBadRequest, "invalid", "the body is not zstd: %v", err)
+	}
+	defer stream.Close()
+	return unpackFrom(room, stream, "zstd", limit)
+}
+
+// wantsMore reports whether a zstd frame asks for more memory than it may.
+func wantsMore(err error) bool {
+	return errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded)
+}
+
+func unpackFrom(room *bytes.Buffer, r io.Reader, name string, limit int64) ([]byte, error) {
+	n, err := room.ReadFrom(io.LimitReader(r, limit+1))
+	switch {
+	case n > limit, wantsMore(err):
 		return nil, errUnpacked
 	case err != nil:
 		return nil, refuse(http.StatusBadRequest, "invalid", "the body is not %s: %v", name, err)
 	}
-	return b.Bytes(), nil
+	return room.Bytes(), nil
 }

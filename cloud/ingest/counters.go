@@ -1,6 +1,10 @@
 package ingest
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"hearth/api"
+)
 
 // Counters count since the start.
 type Counters struct {
@@ -11,4 +15,5 @@ type Counters struct {
 	Bad        atomic.Uint64 // rows refused
 	Throttled  atomic.Uint64 // writes answered 429
 	Failed     atomic.Uint64 // writes that could not be stored
+	Durable    api.Histogram // how long it took until they were on disk
 }

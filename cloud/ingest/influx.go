@@ -3,7 +3,8 @@ package ingest
 import (
 	"encoding/json"
 	"net/http"
-	"strings"
+
+	"hearth"
 )
 
 // influxVersion is the InfluxDB that clients may take this for: one that serves both generations of the API.
@@ -28,24 +29,16 @@ func (in *Ingest) Health(w http.ResponseWriter, _ *http.Request) {
 	})
 }
 
-// Query serves /query. It answers CREATE DATABASE, which Telegraf sends before it writes, and nothing else.
-func (in *Ingest) Query(w http.ResponseWriter, r *http.Request) {
-	if _, err := in.identify(r); err != nil {
-		formV1.fail(w, err)
-		return
+// Admit finds the token of a request to /query, which another room answers, or answers it itself and returns false.
+func (in *Ingest) Admit(w http.ResponseWriter, r *http.Request) (hearth.Token, bool) {
+	w.Header().Set("X-Influxdb-Version", influxVersion)
+	w.Header().Set("X-Influxdb-Build", "hearth")
+	token, refused := in.identify(r)
+	if refused != nil {
+		formV1.fail(w, refused)
+		return hearth.Token{}, false
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
-	q := strings.TrimSpace(r.FormValue("q"))
-	words := strings.Fields(q)
-	switch {
-	case q == "":
-		formV1.fail(w, refuse(http.StatusBadRequest, "invalid", `missing required parameter "q"`))
-	case len(words) >= 3 && strings.EqualFold(words[0], "CREATE") && strings.EqualFold(words[1], "DATABASE"):
-		writeJSON(w, http.StatusOK, map[string]any{"results": []any{map[string]int{"statement_id": 0}}})
-	default:
-		formV1.fail(w, refuse(http.StatusBadRequest, "invalid",
-			"error parsing query: %s is not answered here, only CREATE DATABASE: read through /api/v1/homes/{home}/history", clip(words[0])))
-	}
+	return token, true
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {

@@ -2,6 +2,7 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,25 +27,35 @@ const (
 	burst     = 10 * time.Second
 	chunk     = 20_000 // rows of a plain write stored at once
 
+	keptRows = 4096    // rows, …
+	keptBody = 1 << 20 // … and bytes of a body, that room is kept for between requests
+
 	memory     = 256 << 20 // bytes of bodies in memory, all homes together
 	memoryWait = 5 * time.Second
 )
 
+// A Store takes writes: *series.Store, or *replica.Replica where several receivers keep the same. After an error without
+// a code the sender is asked to try again.
+type Store interface {
+	Write(series.Write) (series.Outcome, error)
+}
+
 // Options are what an Ingest is made with.
 type Options struct {
-	Store    *series.Store
+	Store    Store
 	Accounts *accounts.Accounts
 	Check    func(*http.Request, string) (hearth.Token, error) // finds the token of a secret; see api.Auth
 
 	Live func(Arrival) // is told what was stored; it must be quick
 
 	Rate    int64 // unpacked bytes a second that one home may write; 0: no limit
+	Drain   int64 // bytes of bodies a second at which all homes together send what piled up; 0: no limit
 	Version string
 	Now     func() time.Time // nil: time.Now
 	Log     *slog.Logger
 }
 
-// An Arrival is what one request brought, now durable.
+// An Arrival is what one request brought, now durable. Its slices are good during the call that tells of it.
 type Arrival struct {
 	Home     string
 	Readings []hearth.Reading // of devices; what else was written is not among them
@@ -58,9 +69,16 @@ type Ingest struct {
 	o      Options
 	memory *semaphore.Weighted
 	count  Counters
+	drain  *drainer
 
-	mu    sync.Mutex
-	homes map[string]*quota
+	parsers sync.Pool // *parser
+	buffers sync.Pool // *bytes.Buffer, of bodies
+	zstds   sync.Pool // *zstd.Decoder
+	gzips   sync.Pool // *gzip.Reader
+
+	mu     sync.Mutex
+	homes  map[string]*quota
+	tokens map[string]*rate.Limiter // of those that send readings one by one
 }
 
 // A quota is one home's share of the receiver.
@@ -74,7 +92,10 @@ func New(o Options) *Ingest {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Ingest{o: o, memory: semaphore.NewWeighted(memory), homes: map[string]*quota{}}
+	in := &Ingest{o: o, memory: semaphore.NewWeighted(memory), drain: newDrainer(o.Drain, o.Now), homes: map[string]*quota{}, tokens: map[string]*rate.Limiter{}}
+	in.parsers.New = func() any { return new(parser) }
+	in.buffers.New = func() any { return new(bytes.Buffer) }
+	return in
 }
 
 // Counters returns what it has done so far.
@@ -119,12 +140,26 @@ func (in *Ingest) serve(w http.ResponseWriter, r *http.Request, form form, bucke
 		form.fail(w, refused)
 		return
 	}
-	p := &parser{home: home, precision: r.URL.Query().Get("precision"), now: in.o.Now()}
+	p := in.parsers.Get().(*parser)
+	defer in.giveBack(p)
+	p.reset(home, r.URL.Query().Get("precision"), in.o.Now())
 	if batch != nil {
-		in.storeBatch(w, p, body, batch, ledger)
+		travelled := r.ContentLength
+		if travelled < 0 {
+			travelled = int64(len(body))
+		}
+		in.storeBatch(w, p, body, batch, ledger, travelled)
 		return
 	}
 	in.storePlain(w, p, body, form)
+}
+
+// giveBack keeps a parser's room for the next request, unless it is large.
+func (in *Ingest) giveBack(p *parser) {
+	if cap(p.points) <= keptRows {
+		p.taken()
+		in.parsers.Put(p)
+	}
 }
 
 // headers reads those of the batch protocol: none of them, or both and well formed.
@@ -150,7 +185,7 @@ func headers(h http.Header) (*hearth.BatchID, *hearth.Ledger, error) {
 	return &batch, &ledger, nil
 }
 
-func (in *Ingest) storeBatch(w http.ResponseWriter, p *parser, body []byte, batch *hearth.BatchID, ledger *hearth.Ledger) {
+func (in *Ingest) storeBatch(w http.ResponseWriter, p *parser, body []byte, batch *hearth.BatchID, ledger *hearth.Ledger, travelled int64) {
 	if refused := p.parse(body, nil); refused != nil {
 		formV2.fail(w, refused)
 		return
@@ -161,6 +196,8 @@ func (in *Ingest) storeBatch(w http.ResponseWriter, p *parser, body []byte, batc
 		return
 	}
 	w.Header().Set(hearth.HeaderDurable, outcome.Durable.String())
+	settled := p.rows() + p.badRows
+	tellRate(w.Header(), in.drain.share(p.home, ledger.Backlog-min(settled, ledger.Backlog), travelled))
 	if outcome.Ahead {
 		in.count.Ahead.Add(1)
 		formV2.fail(w, refuse(http.StatusConflict, "conflict", "batch %s is beyond the next one: go on after %s", batch, outcome.Durable))
@@ -170,7 +207,7 @@ func (in *Ingest) storeBatch(w http.ResponseWriter, p *parser, body []byte, batc
 		w.Header().Set(hearth.HeaderRejected, fmt.Sprint(outcome.Bad))
 	}
 	w.WriteHeader(http.StatusNoContent)
-	arrival := Arrival{Home: p.home, Ledger: ledger, Rows: p.rows() + p.badRows}
+	arrival := Arrival{Home: p.home, Ledger: ledger, Rows: settled}
 	if outcome.Duplicate {
 		in.count.Duplicates.Add(1)
 		in.o.Live(arrival)
@@ -200,7 +237,7 @@ func (in *Ingest) storePlain(w http.ResponseWriter, p *parser, body []byte, form
 		p.goodLines -= int(min(outcome.Refused, uint64(p.goodLines))) // by rows: which lines they were of is not known
 		in.stored(Arrival{Home: p.home, Readings: p.readings, Gaps: p.gaps}, rows-outcome.Refused)
 		badSoFar = p.badRows
-		p.points, p.gaps, p.readings, p.marks = nil, nil, nil, 0 // the store and the fleet may keep what they were given
+		p.taken()
 		return nil
 	})
 	switch {
@@ -217,7 +254,9 @@ func (in *Ingest) storePlain(w http.ResponseWriter, p *parser, body []byte, form
 
 // store writes; rows that the store takes no more series for are named with the parser's bad ones.
 func (in *Ingest) store(p *parser, w series.Write) (series.Outcome, *refusal) {
+	began := time.Now()
 	outcome, err := in.o.Store.Write(w)
+	in.count.Durable.Observe(time.Since(began))
 	switch {
 	case errors.Is(err, &hearth.Error{Code: hearth.CodeBusy}):
 		p.name(err.Error())
@@ -293,7 +332,7 @@ func (in *Ingest) admit(r *http.Request, bucket string) (string, *refusal) {
 		return "", refuse(http.StatusForbidden, "forbidden", "the token %s may not write: it has scope %s", token.Name, token.Scope)
 	}
 	if token.Home != "" {
-		return token.Home, nil
+		return token.Home, in.mayWrite(r, token, token.Home)
 	}
 	name := r.URL.Query().Get(bucket)
 	if name == "" {
@@ -308,7 +347,21 @@ func (in *Ingest) admit(r *http.Request, bucket string) (string, *refusal) {
 	case err != nil:
 		return "", in.storeFailed(clip(name), err)
 	}
-	return home.ID, nil
+	return home.ID, in.mayWrite(r, token, home.ID)
+}
+
+// mayWrite refuses a person's token in a home where the person may do less than elsewhere.
+func (in *Ingest) mayWrite(r *http.Request, token hearth.Token, home string) *refusal {
+	scope, err := in.o.Accounts.Scope(r.Context(), token, home)
+	switch {
+	case errors.Is(err, &hearth.Error{Code: hearth.CodeNotFound}):
+		return refuse(http.StatusForbidden, "forbidden", "the token %s may not write there any more", token.Name)
+	case err != nil:
+		return in.storeFailed(home, err)
+	case !scope.Allows(hearth.ScopeWrite):
+		return refuse(http.StatusForbidden, "forbidden", "the token %s may not write there: it has scope %s", token.Name, scope)
+	}
+	return nil
 }
 
 func (in *Ingest) identify(r *http.Request) (hearth.Token, *refusal) {

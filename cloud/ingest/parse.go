@@ -19,6 +19,8 @@ const (
 	maxField  = 256  // bytes of a field's name
 	maxReason = 64   // bytes of a gap's reason
 	maxNamed  = 10   // bad lines that an answer names
+	maxNames  = 1000 // field names that are remembered from one body to the next
+	maxOdd    = 256  // lines of a body that the general decoder is given one by one
 )
 
 // A parser turns line protocol into what the store takes. A line is stored whole or refused whole.
@@ -35,52 +37,107 @@ type parser struct {
 	badRows   uint64
 	bad       []string // what the first bad lines were, for the answer
 
-	names  map[string]string // field names, so that each is kept once
-	key    []byte            // scratch: the series of this line
-	series string            // of the line before, which is often the same
-	device hearth.ID         // of that series, if it is a device's
-	valid  error             // what is wrong with that series
-	line   int
+	unit   time.Duration    // of the times
+	lines  int              // that were taken
+	names  map[string]*name // of fields, each kept once
+	heads  []*head          // of plain lines, in the order in which they first came
+	byRaw  map[string]int   // places in heads
+	next   int              // where in heads the next line's is expected
+	tags   []hearth.Tag     // scratch
+	key    []byte           // scratch: the series of this line
+	series string           // of the line before, which is often the same
+	device hearth.ID        // of that series, if it is a device's
+	valid  error            // what is wrong with that series
+}
+
+// reset makes p ready for another body, with nothing left of the one before but room.
+func (p *parser) reset(home, precision string, now time.Time) {
+	if len(p.names) > maxNames {
+		clear(p.names)
+	}
+	p.taken()
+	clear(p.heads)
+	clear(p.byRaw)
+	*p = parser{
+		home: home, precision: precision, now: now, points: p.points, readings: p.readings, gaps: p.gaps,
+		names: p.names, heads: p.heads[:0], byRaw: p.byRaw, tags: p.tags[:0], key: p.key[:0],
+	}
+}
+
+// taken forgets what was read so far, but not what was counted.
+func (p *parser) taken() {
+	clear(p.points)
+	clear(p.readings)
+	clear(p.gaps)
+	p.points, p.readings, p.gaps, p.marks = p.points[:0], p.readings[:0], p.gaps[:0], 0
 }
 
 // parse reads body. flush, if any, is called whenever there is much to store, and at the end; a refusal by it
 // stops the parser. One of its own means that nothing was read.
 func (p *parser) parse(body []byte, flush func() *refusal) *refusal {
-	p.names = map[string]string{}
-	if values := min(bytes.Count(body, []byte{'='}), chunk); values > 0 {
-		p.points = make([]series.Point, 0, values) // tags are counted as well, so it is somewhat too much
+	var err error
+	if p.unit, err = hearth.Precision(p.precision); err != nil {
+		return refuse(http.StatusBadRequest, "invalid", "%v", err)
 	}
+	if p.names == nil {
+		p.names, p.byRaw = map[string]*name{}, map[string]int{}
+	}
+	for odd := 0; len(body) > 0; {
+		n := p.plain(body)
+		if n == 0 {
+			odd++
+			n = oddLength(body, odd)
+			if refused := p.general(body[:n], flush); refused != nil {
+				return refused
+			}
+		} else {
+			p.lines++
+		}
+		body = body[n:]
+		if flush != nil && len(p.points) >= chunk {
+			if refused := flush(); refused != nil {
+				return refused
+			}
+		}
+	}
+	if flush != nil {
+		return flush()
+	}
+	return nil
+}
+
+// oddLength is how much the general decoder is given of a body that begins with a line that is not plain: the line,
+// where it is certain that it ends with this line of text, or all the rest.
+func oddLength(body []byte, odd int) int {
+	end := bytes.IndexByte(body, '\n') + 1
+	if odd > maxOdd || end == 0 || bytes.IndexByte(body[:end], '"') >= 0 {
+		return len(body)
+	}
+	return end
+}
+
+// general reads lines of any form.
+func (p *parser) general(body []byte, flush func() *refusal) (failed *refusal) {
 	lines := lineReader{rest: body}
-	var failed *refusal
-	err := hearth.DecodeLines(body, p.precision, p.now, func(l *hearth.Line) {
-		p.line++
+	before := p.lines
+	p.lines += bytes.Count(body, []byte{'\n'})
+	_ = hearth.DecodeLines(body, p.precision, p.now, func(l *hearth.Line) { // the precision is known to be right
 		if failed != nil {
 			return
 		}
 		if err := p.add(l); err != nil {
 			p.refuse(uint64(max(rows(l), 1)), func() string { return fmt.Sprintf("unable to parse '%s': %v", clip(string(p.key)), err) })
-		} else {
-			p.goodLines++
 		}
 		if flush != nil && len(p.points) >= chunk {
 			failed = flush()
 		}
 	}, func(number int, err error) {
-		p.line++
 		raw := lines.at(number)
 		p.refuse(rowsOf(raw), func() string {
-			return fmt.Sprintf("unable to parse '%s': line %d: %v", clip(string(bytes.ToValidUTF8(raw, []byte("?")))), number, err)
+			return fmt.Sprintf("unable to parse '%s': line %d: %v", clip(string(bytes.ToValidUTF8(raw, []byte("?")))), before+number, err)
 		})
 	})
-	switch {
-	case err != nil: // the precision: nothing was read
-		return refuse(http.StatusBadRequest, "invalid", "%v", err)
-	case failed != nil:
-		return failed
-	case flush != nil:
-		return flush()
-	}
-	return nil
+	return failed
 }
 
 func (p *parser) refuse(rows uint64, why func() string) {
@@ -122,6 +179,7 @@ func (p *parser) add(l *hearth.Line) error {
 			return err
 		}
 		p.gaps = append(p.gaps, gap)
+		p.goodLines++
 		return nil
 	}
 	if err := p.seriesOf(l); err != nil {
@@ -132,23 +190,11 @@ func (p *parser) add(l *hearth.Line) error {
 			return err
 		}
 	}
+	first := len(p.points)
 	for _, f := range l.Fields {
-		if isMark(l, f) {
-			if f.Value.Text() == hearth.ClockRepaired {
-				p.points = append(p.points, series.Point{Series: p.series, Field: hearth.ClockField, Time: l.Time, Value: f.Value})
-				p.marks++
-			}
-			continue
-		}
-		name := p.names[string(f.Key)]
-		p.points = append(p.points, series.Point{Series: p.series, Field: name, Time: l.Time, Value: f.Value})
-		if p.device != "" {
-			if p.readings == nil {
-				p.readings = make([]hearth.Reading, 0, cap(p.points))
-			}
-			p.readings = append(p.readings, hearth.Reading{Device: p.device, Property: name, Value: f.Value, Time: time.Unix(0, l.Time).UTC()})
-		}
+		p.point(p.series, p.device, p.nameOf(f.Key).text, f.Value)
 	}
+	p.finish(first, p.device, l.Time)
 	return nil
 }
 
@@ -220,23 +266,33 @@ func appendEscaped(dst, src []byte, special string) []byte {
 }
 
 func (p *parser) checkField(f hearth.Field) error {
-	name, seen := p.names[string(f.Key)]
-	if !seen {
-		name = string(f.Key)
-	}
+	n := p.nameOf(f.Key)
 	switch {
-	case p.device != "":
-		if err := (hearth.Property{Name: name, Kind: f.Value.Kind()}).Check(); err != nil {
-			return err
-		}
-	case len(name) > maxField || name == "" || !utf8.ValidString(name):
-		return fmt.Errorf("a field's name is 1 to %d bytes of UTF-8", maxField)
+	case p.device != "" && n.property != nil:
+		return n.property
+	case p.device == "" && n.foreign != nil:
+		return n.foreign
+	case len(f.Value.Text()) > hearth.MaxText:
+		return fmt.Errorf("field %s has %d bytes of text, more than %d", clip(n.text), len(f.Value.Text()), hearth.MaxText)
 	}
-	if len(f.Value.Text()) > hearth.MaxText {
-		return fmt.Errorf("field %s has %d bytes of text, more than %d", clip(name), len(f.Value.Text()), hearth.MaxText)
-	}
-	p.names[name] = name
 	return nil
+}
+
+// nameOf returns what is known of a field's name.
+func (p *parser) nameOf(key []byte) *name {
+	if n := p.names[string(key)]; n != nil {
+		return n
+	}
+	if len(p.names) >= 10*maxNames {
+		clear(p.names)
+	}
+	n := &name{text: string(key)}
+	n.property = hearth.Property{Name: n.text, Kind: hearth.Bool}.Check()
+	if len(key) > maxField || len(key) == 0 || !utf8.Valid(key) {
+		n.foreign = fmt.Errorf("a field's name is 1 to %d bytes of UTF-8", maxField)
+	}
+	p.names[n.text] = n
+	return n
 }
 
 // A lineReader finds lines by their number. It goes forward only: a large body of bad lines is read once, not once for

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -66,6 +67,7 @@ func newRig(t *testing.T) *rig {
 		Live: func(a Arrival) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
+			a.Readings, a.Gaps = slices.Clone(a.Readings), slices.Clone(a.Gaps)
 			r.arrivals = append(r.arrivals, a)
 		},
 	})
@@ -85,8 +87,6 @@ func (r *rig) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		r.in.WriteV1(w, req)
 	case "/api/v2/write":
 		r.in.WriteV2(w, req)
-	case "/query":
-		r.in.Query(w, req)
 	case "/ping":
 		r.in.Ping(w, req)
 	case "/health":

@@ -5,11 +5,12 @@ import (
 	"errors"
 	"math"
 	"math/bits"
+	"slices"
 
 	"hearth"
 )
 
-// A chunk is a stretch of one series within one UTC day, its times strictly ascending:
+// A chunk is a stretch of one series within one UTC day, its times strictly ascending (of one point alone, see single.go):
 //
 //	version      1 byte
 //	count        uvarint
@@ -79,39 +80,45 @@ func dayOf(t int64) (day int32, midnight int64) {
 	return int32(d), d * dayLength
 }
 
+// A packer encodes chunks. It keeps room from one to the next, and is for one goroutine.
+type packer struct {
+	offsets []int64 // of the times from midnight, in units
+	whole   []int64 // the values of a run × 10^exponent
+}
+
 // appendChunk encodes samples: at least one, of one day, times strictly ascending, no zero values.
-func appendChunk(dst []byte, samples []sample, midnight int64) []byte {
+func (p *packer) appendChunk(dst []byte, samples []sample, midnight int64) []byte {
+	if len(samples) == 1 {
+		return p.appendSingle(dst, samples[0], midnight)
+	}
 	dst = append(dst, chunkVersion)
 	dst = binary.AppendUvarint(dst, uint64(len(samples)))
-	dst = appendTimes(dst, samples, midnight)
+	dst = p.appendTimes(dst, samples, midnight)
 	for len(samples) > 0 {
 		n := runLength(samples)
-		dst = appendRun(dst, samples[:n])
+		dst = p.appendRun(dst, samples[:n])
 		samples = samples[n:]
 	}
 	return dst
 }
 
-func appendTimes(dst []byte, samples []sample, midnight int64) []byte {
+func (p *packer) appendTimes(dst []byte, samples []sample, midnight int64) []byte {
+	p.offsets = slices.Grow(p.offsets[:0], len(samples))[:len(samples)]
 	code := byte(3)
-	for i := range samples {
-		for (samples[i].t-midnight)%timeUnit(code) != 0 {
-			code--
-		}
+	for !inUnits(p.offsets, samples, midnight, timeUnit(code)) {
+		code--
 	}
-	unit := timeUnit(code)
-	first := (samples[0].t - midnight) / unit
-	last := (samples[len(samples)-1].t - midnight) / unit
-	form := len(dst)
-	dst = append(dst, code)
+	first, last := p.offsets[0], p.offsets[len(samples)-1]
+	for i := range p.offsets {
+		p.offsets[i] -= first
+	}
+	guess := bestGuess(p.offsets)
+	dst = append(dst, code|guess<<2)
 	dst = binary.AppendUvarint(dst, uint64(first))
 	dst = binary.AppendUvarint(dst, uint64(last-first))
-	guess := bestGuess(samples, midnight, unit)
-	dst[form] |= guess << 2
-	g := guesser{guess: guess, span: last - first, rest: int64(len(samples) - 1)}
 	return appendSized(dst, func(dst []byte) []byte {
-		for i := 1; i < len(samples); i++ {
-			at := (samples[i].t-midnight)/unit - first
+		g := newGuesser(guess, last-first, len(samples))
+		for _, at := range p.offsets[1:] {
 			dst = binary.AppendVarint(dst, at-g.next())
 			g.saw(at)
 		}
@@ -119,10 +126,24 @@ func appendTimes(dst []byte, samples []sample, midnight int64) []byte {
 	})
 }
 
+// inUnits puts the times since midnight into dst, in units; false if one is not whole.
+func inUnits(dst []int64, samples []sample, midnight, unit int64) bool {
+	for i := range samples {
+		t := samples[i].t - midnight
+		n := t / unit
+		if n*unit != t {
+			return false
+		}
+		dst[i] = n
+	}
+	return true
+}
+
 // A guesser foretells the times of a chunk, as distances from the first one.
 type guesser struct {
 	guess      byte
 	span, rest int64 // from the first point to the last, and how many points that is
+	mean       int64 // span by rest
 	at         int64 // the time of the point before
 	distance   int64 // what it was from the one before that
 	seen       int64
@@ -135,10 +156,15 @@ const (
 	maxGrid   = 1 << 16 // points; with more of them seen × span would not fit
 )
 
+func newGuesser(guess byte, span int64, points int) guesser {
+	rest := int64(points - 1)
+	return guesser{guess: guess, span: span, rest: rest, mean: span / max(rest, 1)}
+}
+
 func (g *guesser) next() int64 {
 	switch g.guess {
 	case guessMean:
-		return g.at + g.span/g.rest
+		return g.at + g.mean
 	case guessGrid:
 		return (g.seen + 1) * g.span / g.rest
 	}
@@ -151,18 +177,15 @@ func (g *guesser) saw(at int64) {
 }
 
 // bestGuess finds the guess that leaves the fewest bits; a few points are not worth the search.
-func bestGuess(samples []sample, midnight, unit int64) byte {
-	if len(samples) < 8 || len(samples) > maxGrid {
+func bestGuess(offsets []int64) byte {
+	if len(offsets) < 8 || len(offsets) > maxGrid {
 		return guessLast
 	}
-	first := (samples[0].t - midnight) / unit
-	span := (samples[len(samples)-1].t-midnight)/unit - first
 	best, least := byte(guessLast), math.MaxInt
-	for guess := byte(guessLast); guess <= guessGrid; guess++ {
-		g := guesser{guess: guess, span: span, rest: int64(len(samples) - 1)}
+	for guess := byte(guessLast); guess <= guessGrid && least > 0; guess++ {
+		g := newGuesser(guess, offsets[len(offsets)-1], len(offsets))
 		cost := 0
-		for i := 1; i < len(samples); i++ {
-			at := (samples[i].t-midnight)/unit - first
+		for _, at := range offsets[1:] {
 			off := at - g.next()
 			cost += bits.Len64(uint64(off<<1) ^ uint64(off>>63))
 			g.saw(at)
@@ -201,15 +224,15 @@ func runLength(samples []sample) int {
 	return n
 }
 
-func appendRun(dst []byte, run []sample) []byte {
+func (p *packer) appendRun(dst []byte, run []sample) []byte {
 	switch run[0].v.Kind() {
 	case hearth.Bool:
 		return appendBools(dst, run)
 	case hearth.Text:
 		return appendTexts(dst, run)
 	}
-	if exponent, ok := commonExponent(run); ok {
-		return appendDecimals(dst, run, exponent)
+	if exponent, ok := p.decimals(run); ok {
+		return appendDecimals(dst, p.whole, exponent)
 	}
 	return appendFloats(dst, run)
 }
@@ -232,65 +255,95 @@ func appendBools(dst []byte, run []sample) []byte {
 }
 
 func appendTexts(dst []byte, run []sample) []byte {
-	words := make(map[string]uint64)
-	var order []string
+	var words dictionary
 	for i := range run {
-		text := run[i].v.Text()
-		if _, known := words[text]; !known {
-			words[text] = uint64(len(order))
-			order = append(order, text)
-		}
+		words.index(run[i].v.Text())
 	}
 	dst = binary.AppendUvarint(append(dst, runText), uint64(len(run)))
-	dst = binary.AppendUvarint(dst, uint64(len(order)))
-	for _, word := range order {
+	dst = binary.AppendUvarint(dst, uint64(len(words.order)))
+	for _, word := range words.order {
 		dst = binary.AppendUvarint(dst, uint64(len(word)))
 		dst = append(dst, word...)
 	}
 	for i := range run {
-		dst = binary.AppendUvarint(dst, words[run[i].v.Text()])
+		dst = binary.AppendUvarint(dst, words.index(run[i].v.Text()))
 	}
 	return dst
 }
 
-// commonExponent finds the smallest exponent with which every value is a whole number, and comes back bit by bit.
-func commonExponent(run []sample) (exponent int, ok bool) {
+// A dictionary numbers words in the order in which they come.
+type dictionary struct {
+	order []string
+	known map[string]uint64 // once there are more than a few
+}
+
+func (d *dictionary) index(word string) uint64 {
+	const few = 8
+	if d.known == nil {
+		if at := slices.Index(d.order, word); at >= 0 {
+			return uint64(at)
+		}
+		if len(d.order) == few {
+			d.known = make(map[string]uint64, 2*few)
+			for i, w := range d.order {
+				d.known[w] = uint64(i)
+			}
+		}
+	} else if at, ok := d.known[word]; ok {
+		return at
+	}
+	at := uint64(len(d.order))
+	d.order = append(d.order, word)
+	if d.known != nil {
+		d.known[word] = at
+	}
+	return at
+}
+
+// decimals finds the smallest exponent with which every value is a whole number that gives it back bit by bit, and puts
+// these numbers into p.whole.
+func (p *packer) decimals(run []sample) (exponent int, ok bool) {
+	p.whole = slices.Grow(p.whole[:0], len(run))[:len(run)]
+	from := 0 // the numbers before it are of a smaller exponent
 	for i := range run {
-		for ; !isDecimal(run[i].v.Number(), exponent); exponent++ {
+		for !isDecimal(run[i].v.Number(), exponent, &p.whole[i]) {
 			if exponent == maxExponent {
 				return 0, false
 			}
+			exponent++
+			from = i
 		}
 	}
-	for i := range run {
-		if !isDecimal(run[i].v.Number(), exponent) {
+	for i := range run[:from] {
+		if !isDecimal(run[i].v.Number(), exponent, &p.whole[i]) {
 			return 0, false
 		}
 	}
 	return exponent, true
 }
 
-func isDecimal(f float64, exponent int) bool {
-	scaled := math.RoundToEven(f * powerOfTen(exponent))
-	return math.Abs(scaled) < maxDecimal &&
-		math.Float64bits(float64(int64(scaled))/powerOfTen(exponent)) == math.Float64bits(f)
+func isDecimal(f float64, exponent int, whole *int64) bool {
+	power := powerOfTen(exponent)
+	scaled := math.RoundToEven(f * power)
+	if !(math.Abs(scaled) < maxDecimal) {
+		return false
+	}
+	*whole = int64(scaled)
+	return math.Float64bits(float64(*whole)/power) == math.Float64bits(f)
 }
 
-func appendDecimals(dst []byte, run []sample, exponent int) []byte {
-	dst = binary.AppendUvarint(append(dst, runDecimal), uint64(len(run)))
+func appendDecimals(dst []byte, whole []int64, exponent int) []byte {
+	dst = binary.AppendUvarint(append(dst, runDecimal), uint64(len(whole)))
 	dst = append(dst, byte(exponent))
-	power := powerOfTen(exponent)
 	low, high, sum := int64(math.MaxInt64), int64(math.MinInt64), int64(0)
-	for i := range run {
-		n := int64(math.RoundToEven(run[i].v.Number() * power))
+	for _, n := range whole {
 		low, high, sum = min(low, n), max(high, n), sum+n
 	}
 	dst = binary.AppendVarint(dst, low)
 	dst = binary.AppendVarint(dst, high)
 	dst = binary.AppendVarint(dst, sum)
 	before := int64(0)
-	for i := range run {
-		n := int64(math.RoundToEven(run[i].v.Number() * power))
+	for _, n := range whole {
 		dst = binary.AppendVarint(dst, n-before)
 		before = n
 	}

@@ -23,7 +23,10 @@ func TestChunkVectors(t *testing.T) {
 		samples []sample
 		hex     string
 	}{
-		{"one number", []sample{at(1000, number(21.5))}, "0101030100000201" + "01ae03ae03ae03ae03"},
+		{"one number", []sample{at(1000, number(21.5))}, "0217" + "01" + "ae03"},
+		{"one float", []sample{at(1, number(math.Pi))}, "020a" + "01" + "182d4454fb210940"},
+		{"one text", []sample{at(1000, text("on"))}, "020f" + "01" + "6f6e"},
+		{"one bool", []sample{at(1000, boolean(true))}, "0207" + "01"},
 		{"steady decimals", []sample{at(0, number(1)), at(500, number(1.5)), at(1000, number(-2))},
 			"01030200e80703e8070002" + "0301" + "271e0a" + "140a45"},
 		{"bools", []sample{at(1000, boolean(true)), at(2000, boolean(false)), at(3500, boolean(true))},
@@ -39,7 +42,7 @@ func TestChunkVectors(t *testing.T) {
 			"0102" + "00" + "01" + "feffbb8ac9d213" + "07" + "fcfff79492a527" + "020200" + "000000" + "0000"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			encoded := appendChunk(nil, c.samples, testDay)
+			encoded := new(packer).appendChunk(nil, c.samples, testDay)
 			if got := hex.EncodeToString(encoded); got != c.hex {
 				t.Errorf("encoded %s, want %s", got, c.hex)
 			}
@@ -52,6 +55,18 @@ func TestChunkVectors(t *testing.T) {
 				t.Errorf("decoded %v, %v, want %v", decoded, err, c.samples)
 			}
 		})
+	}
+}
+
+// Stores that exist hold single points in the form of several.
+func TestOneNumberInTheFormerForm(t *testing.T) {
+	data, err := hex.DecodeString("0101030100000201" + "01ae03ae03ae03ae03")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []sample{at(1000, hearth.NumberOf(21.5))}
+	if decoded, err := decodeChunk(nil, data, testDay); err != nil || !slices.Equal(decoded, want) {
+		t.Errorf("decoded %v, %v, want %v", decoded, err, want)
 	}
 }
 
@@ -110,7 +125,7 @@ func TestChunkRoundTrip(t *testing.T) {
 		for i, v := range someValues(random, len(times)) {
 			samples[i] = sample{times[i], v}
 		}
-		encoded := appendChunk([]byte("before"), samples, testDay)[6:]
+		encoded := new(packer).appendChunk([]byte("before"), samples, testDay)[6:]
 		decoded, err := decodeChunk(nil, encoded, testDay)
 		if err != nil || !slices.Equal(decoded, samples) {
 			t.Fatalf("%d samples came back otherwise, %v", len(samples), err)
@@ -141,7 +156,7 @@ func checkSummary(t *testing.T, encoded []byte, samples []sample) {
 // Every cut and every flipped bit is either noticed or gives samples that could have been.
 func TestDamagedChunks(t *testing.T) {
 	samples := []sample{at(0, hearth.NumberOf(1)), at(700, hearth.BoolOf(true)), at(900, hearth.TextOf("on")), at(901, hearth.NumberOf(math.Pi))}
-	whole := appendChunk(nil, samples, testDay)
+	whole := new(packer).appendChunk(nil, samples, testDay)
 	for cut := range whole {
 		if got, err := decodeChunk(nil, whole[:cut], testDay); err == nil || len(got) > 0 {
 			t.Errorf("cut at %d: %v, %v", cut, got, err)
@@ -176,7 +191,7 @@ func FuzzChunk(f *testing.F) {
 		for i, v := range someValues(random, len(times)) {
 			samples[i] = sample{times[i], v}
 		}
-		f.Add(appendChunk(nil, samples, testDay))
+		f.Add(new(packer).appendChunk(nil, samples, testDay))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		samples, err := decodeChunk(nil, data, testDay)
@@ -184,7 +199,7 @@ func FuzzChunk(f *testing.F) {
 			return
 		}
 		checkPossible(t, samples)
-		again, err := decodeChunk(nil, appendChunk(nil, samples, testDay), testDay)
+		again, err := decodeChunk(nil, new(packer).appendChunk(nil, samples, testDay), testDay)
 		if err != nil || !slices.Equal(again, samples) {
 			t.Fatalf("%v came back as %v, %v", samples, again, err)
 		}
@@ -192,7 +207,7 @@ func FuzzChunk(f *testing.F) {
 }
 
 func FuzzBlock(f *testing.F) {
-	chunk := appendChunk(nil, []sample{at(0, hearth.NumberOf(1)), at(5, hearth.TextOf("a"))}, testDay)
+	chunk := new(packer).appendChunk(nil, []sample{at(0, hearth.NumberOf(1)), at(5, hearth.TextOf("a"))}, testDay)
 	f.Add(appendToBlock(appendToBlock([]byte{blockVersion}, 1, chunk), 300, chunk))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		again := []byte{blockVersion}

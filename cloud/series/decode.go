@@ -3,6 +3,7 @@ package series
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"hearth"
 )
@@ -123,6 +124,10 @@ func (h *chunkHead) readSummary() {
 
 // readSummaryOf returns what the head of a chunk says.
 func readSummaryOf(data []byte, midnight int64) (summary, error) {
+	if isSingle(data) {
+		s, err := readSingle(data, midnight)
+		return summarySingle(s), err
+	}
 	h, err := readHead(data, midnight)
 	return h.summary, err
 }
@@ -130,6 +135,13 @@ func readSummaryOf(data []byte, midnight int64) (summary, error) {
 // decodeChunk appends the chunk's samples to dst. An error means that nothing of it may be believed; dst is then
 // returned as it was.
 func decodeChunk(dst []sample, data []byte, midnight int64) ([]sample, error) {
+	if isSingle(data) {
+		s, err := readSingle(data, midnight)
+		if err != nil {
+			return dst, err
+		}
+		return append(dst, s), nil
+	}
 	h, err := readHead(data, midnight)
 	if err != nil {
 		return dst, err
@@ -153,7 +165,8 @@ func decodeChunk(dst []sample, data []byte, midnight int64) ([]sample, error) {
 
 func (h *chunkHead) appendTimes(dst []sample) []sample {
 	dst = append(dst, sample{t: h.first})
-	g := guesser{guess: h.guess, span: (h.last - h.first) / h.unit, rest: int64(h.count - 1)}
+	dst = slices.Grow(dst, h.count-1)
+	g := newGuesser(h.guess, (h.last-h.first)/h.unit, h.count)
 	for range h.count - 1 {
 		at := g.next() + h.times.varint()
 		if at <= g.at || at > g.span {

@@ -15,9 +15,10 @@ import (
 	"hearth"
 )
 
-// maxInMemory is how many series of all homes together are kept in memory; homes in use come on top. Beyond it the
-// homes longest unused are forgotten, and read again when they are asked for.
-const maxInMemory = 100_000
+// maxInMemory is how many series of all homes together are kept in memory, of some 130 bytes each; homes in use come on
+// top. Beyond it the homes longest unused are forgotten, and read again when they are asked for, which is dear: the ten
+// thousand homes that one receiver is for should fit.
+const maxInMemory = 400_000
 
 // home is what the store remembers of one home. All of it is on disk.
 type home struct {
@@ -29,8 +30,8 @@ type home struct {
 	mu     sync.RWMutex // guards the rest; who changes it holds writing too, and so may read without mu
 	record homeRecord
 	past   []epochRecord
-	series map[seriesName]*one
-	order  []*one // by id
+	series map[seriesName]*one // nil as long as there are only a few
+	order  []*one              // by id
 	dirty  map[int32]*dirtyDay
 	hour   HourCounts // the hour that was written last
 
@@ -50,8 +51,8 @@ type one struct {
 	id    uint32
 	name  seriesName
 	last  sample
-	fresh int // how many points the Write under way has for it; guarded by home.writing
-	at    int // where they begin; guarded by home.writing
+	fresh int32 // how many points the Write under way has for it; guarded by home.writing
+	at    int32 // where they begin; guarded by home.writing
 }
 
 // dirtyDay is a day with blocks that wait for the merge.
@@ -86,7 +87,7 @@ func (hs *homes) acquire(name string) (*home, error) {
 	hs.mu.Lock()
 	h := hs.named[name]
 	if h == nil {
-		h = &home{name: name, series: make(map[seriesName]*one), dirty: make(map[int32]*dirtyDay)}
+		h = &home{name: name, dirty: make(map[int32]*dirtyDay)}
 		h.place = hs.used.PushBack(h)
 		hs.named[name] = h
 	}
@@ -185,7 +186,7 @@ func (s *Store) load(h *home) error {
 	if h.past, err = parseEpochs(data); err != nil {
 		return err
 	}
-	if err := s.each(homeKey(kindSeries, number), h.loadSeries); err != nil {
+	if err := s.each(homeKey(kindSeries, number), func(key, value []byte) error { return s.loadSeries(h, key, value) }); err != nil {
 		return err
 	}
 	if err := s.each(homeKey(kindLast, number), h.loadLast); err != nil {
@@ -196,29 +197,90 @@ func (s *Store) load(h *home) error {
 	})
 }
 
-func (h *home) loadSeries(key, value []byte) error {
+func (s *Store) loadSeries(h *home, key, value []byte) error {
 	r := reader{data: value}
-	name := seriesName{series: string(r.bytes(r.uvarint()))}
-	name.field = string(r.data)
+	series := r.bytes(r.uvarint())
 	if r.bad {
 		return errCorrupt
 	}
-	h.add(&one{id: binary.BigEndian.Uint32(key[homeKeyLength:]), name: name})
+	h.add(&one{id: binary.BigEndian.Uint32(key[homeKeyLength:]), name: s.keep(h, string(series), string(r.data))})
 	return nil
 }
 
+// keep returns a name to keep, which shares its texts where it can: the fields of one device come one after the other,
+// and most devices have the same fields.
+func (s *Store) keep(h *home, series, field string) seriesName {
+	if n := len(h.order); n > 0 && h.order[n-1].name.series == series {
+		series = h.order[n-1].name.series
+	} else {
+		series = strings.Clone(series)
+	}
+	return seriesName{series, s.fields.one(field)}
+}
+
+// maxFields is how many names of fields are shared by all homes.
+const maxFields = 10_000
+
+// fields are names of fields, each once.
+type fields struct {
+	mu    sync.Mutex
+	known map[string]string
+}
+
+func (f *fields) one(name string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	known, ok := f.known[name]
+	if !ok {
+		known = strings.Clone(name)
+		if f.known == nil || len(f.known) >= maxFields {
+			f.known = make(map[string]string)
+		}
+		f.known[known] = known
+	}
+	return known
+}
+
+// fewSeries are found by looking at each.
+const fewSeries = 64
+
 func (h *home) add(o *one) {
-	h.series[o.name] = o
 	h.order = append(h.order, o)
+	if h.series != nil {
+		h.series[o.name] = o
+	} else if len(h.order) > fewSeries {
+		h.series = make(map[seriesName]*one, 2*fewSeries)
+		for _, o := range h.order {
+			h.series[o.name] = o
+		}
+	}
+}
+
+// find returns the series of that name, nil if there is none.
+func (h *home) find(name seriesName) *one {
+	if h.series != nil {
+		return h.series[name]
+	}
+	for _, o := range h.order {
+		if o.name == name {
+			return o
+		}
+	}
+	return nil
 }
 
 // byID returns the series of that id, nil if there is none.
 func (h *home) byID(id uint32) *one {
-	at, ok := slices.BinarySearchFunc(h.order, id, func(o *one, id uint32) int { return int(int64(o.id) - int64(id)) })
+	at, ok := h.placeOf(id)
 	if !ok {
 		return nil
 	}
 	return h.order[at]
+}
+
+// placeOf returns where in order the series of that id is.
+func (h *home) placeOf(id uint32) (at int, ok bool) {
+	return slices.BinarySearchFunc(h.order, id, func(o *one, id uint32) int { return int(int64(o.id) - int64(id)) })
 }
 
 func (h *home) loadLast(key, value []byte) error {
@@ -267,7 +329,7 @@ func (o *one) see(p sample) {
 func appendLast(dst []byte, p sample) []byte {
 	day, midnight := dayOf(p.t)
 	dst = binary.AppendVarint(dst, int64(day))
-	return appendChunk(dst, []sample{p}, midnight)
+	return new(packer).appendChunk(dst, []sample{p}, midnight)
 }
 
 func parseLast(data []byte) (sample, error) {

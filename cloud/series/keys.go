@@ -17,6 +17,8 @@ import "encoding/binary"
 //	d <day> <home> 0 <n>               a block: what one Write brought for that day, every series of it
 //	d <day> <home> <series> <start>    a merged chunk, by the nanosecond of the day it begins at
 //	x <the former key>                 what did not decode, set aside
+//	p                                  where in a log of writes the store is (see Write.Place)
+//	f <n>                              a Write that is still to be sent on (see Recent)
 const (
 	kindCounter = 'n'
 	kindHome    = 'h'
@@ -29,6 +31,8 @@ const (
 	kindDirty   = 'm'
 	kindData    = 'd'
 	kindAside   = 'x'
+	kindPlace   = 'p'
+	kindRecent  = 'f'
 )
 
 // ofHome lists the kinds whose keys begin with the number of a home.

@@ -39,21 +39,47 @@ type merging struct {
 	batch    *pebble.Batch
 	it       *pebble.Iterator
 
-	fresh  map[uint32][]sample // what the blocks hold, by series
 	blocks int
 	bytes  int
+	*desk
+}
 
+// desk is room that merges use in turn.
+type desk struct {
+	fresh   map[uint32][]sample // what the blocks hold, by series; empty ones are room only
 	old     []sample
 	united  []sample
 	chunk   []byte
 	encoded []byte
+	packer  packer
+}
+
+// maxDesk is for how many samples a desk keeps room from one merge to the next.
+const maxDesk = 1 << 16
+
+func newDesk() *desk { return &desk{fresh: make(map[uint32][]sample)} }
+
+// tidy leaves the desk to the next merge, with no text of this one on it.
+func (s *Store) tidy(d *desk) {
+	room := cap(d.old) + cap(d.united)
+	clear(d.old)
+	clear(d.united)
+	for id, samples := range d.fresh {
+		room += cap(samples)
+		clear(samples)
+		d.fresh[id] = samples[:0]
+	}
+	if room <= maxDesk {
+		s.desks.Put(d)
+	}
 }
 
 func (s *Store) mergePass(h *home, day int32) (more bool, err error) {
 	m := &merging{
 		store: s, home: h, day: day, midnight: int64(day) * dayLength,
-		batch: s.db.NewBatch(), fresh: make(map[uint32][]sample),
+		batch: s.db.NewBatch(), desk: s.desks.Get().(*desk),
 	}
+	defer s.tidy(m.desk)
 	defer m.batch.Close()
 	prefix := dataPrefix(day, h.record.number)
 	if m.it, err = s.db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)}); err != nil {
@@ -64,8 +90,10 @@ func (s *Store) mergePass(h *home, day int32) (more bool, err error) {
 		return false, err
 	}
 	ids := make([]uint32, 0, len(m.fresh))
-	for id := range m.fresh {
-		ids = append(ids, id)
+	for id, samples := range m.fresh {
+		if len(samples) > 0 {
+			ids = append(ids, id)
+		}
 	}
 	slices.Sort(ids)
 	for _, id := range ids {
@@ -135,7 +163,8 @@ func (m *merging) readBlocks() (more bool, err error) {
 }
 
 // series puts fresh points of one series into its chunks: those that lie before the start of a chunk's successor go
-// into the chunk, which is written anew; chunks that get none stay as they are.
+// into the chunk, which is written anew; chunks that get none stay as they are, and so does one that is well filled when
+// all that is fresh lies behind it.
 func (m *merging) series(id uint32, fresh []sample) error {
 	number := m.home.record.number
 	prefix := dataKey(m.day, number, id, 0)[:dataKeyLength-8]
@@ -163,7 +192,7 @@ func (m *merging) series(id uint32, fresh []sample) error {
 				return 1
 			})
 		}
-		if n == 0 {
+		if n == 0 || m.closed(fresh[0].t) {
 			continue
 		}
 		if err := m.unite(id, start, fresh[:n]); err != nil {
@@ -172,6 +201,12 @@ func (m *merging) series(id uint32, fresh []sample) error {
 		fresh = fresh[n:]
 	}
 	return nil
+}
+
+// closed reports whether the chunk in m.chunk is half full and ends before t.
+func (m *merging) closed(t int64) bool {
+	head, err := readSummaryOf(m.chunk, m.midnight)
+	return err == nil && head.count >= maxChunk/2 && head.last < t
 }
 
 func startOf(key []byte) uint64 { return binary.BigEndian.Uint64(key[dataKeyLength-8:]) }
@@ -211,7 +246,7 @@ func overlay(dst, bottom, top []sample) []sample {
 func (m *merging) put(id uint32, samples []sample) error {
 	for len(samples) > 0 {
 		n := min(len(samples), maxChunk)
-		m.encoded = appendChunk(m.encoded[:0], samples[:n], m.midnight)
+		m.encoded = m.packer.appendChunk(m.encoded[:0], samples[:n], m.midnight)
 		key := dataKey(m.day, m.home.record.number, id, uint64(samples[0].t-m.midnight))
 		if err := m.batch.Set(key, m.encoded, nil); err != nil {
 			return err

@@ -23,6 +23,7 @@ func pebbleOptions(o Options, log *slog.Logger) *pebble.Options {
 		MemTableStopWritesThreshold: 3,
 		FormatMajorVersion:          pebble.FormatNewest,
 		Logger:                      logger{log},
+		L0CompactionThreshold:       8, // blocks soon become chunks: to sort them early is work for nothing
 		MaxOpenFiles:                500,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
 	}
@@ -40,12 +41,14 @@ func pebbleOptions(o Options, log *slog.Logger) *pebble.Options {
 	return p
 }
 
-// compression packs hard only what is at the bottom and stays: without cgo, unpacking zstd is dear.
+// compression packs hard only what is at the bottom and stays, and there at zstd's first level: what was merged is dense
+// already, and without cgo zstd is dear.
 func compression() pebble.DBCompressionSettings {
+	bottom := *sstable.ZstdCompression
+	bottom.DataBlocks = sstable.BalancedCompression.DataBlocks
 	levels := pebble.DBCompressionFastest
 	levels.Name = "series"
-	levels.Levels[len(levels.Levels)-2] = sstable.ZstdCompression
-	levels.Levels[len(levels.Levels)-1] = sstable.ZstdCompression
+	levels.Levels[len(levels.Levels)-1] = &bottom
 	return levels
 }
 

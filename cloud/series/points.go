@@ -16,11 +16,14 @@ type scratch struct {
 	lasts   []sample // the last sample of each group
 	samples []sample
 	chunk   []byte
+	packer  packer
 }
 
 func newScratch() *scratch { return new(scratch) }
 
 func (s *Store) giveBack(x *scratch) {
+	clear(x.samples) // their texts are of the request
+	clear(x.lasts)
 	if cap(x.samples) <= 1<<14 {
 		s.scratch.Put(x)
 	}
@@ -45,8 +48,9 @@ func rowsOf(points []Point) (rows int) {
 // and whether one of them because the home has too many series.
 func (s *Store) blocks(h *home, c *change, x *scratch, points []Point) (refused int, excess bool, err error) {
 	x.of, x.groups, x.lasts = x.of[:0], x.groups[:0], x.lasts[:0]
+	next := 0
 	for i := range points {
-		o, full, err := s.seriesOf(h, c, &points[i])
+		o, full, err := s.seriesOf(h, c, &points[i], &next)
 		if err != nil {
 			return 0, false, err
 		}
@@ -59,7 +63,7 @@ func (s *Store) blocks(h *home, c *change, x *scratch, points []Point) (refused 
 		x.of = append(x.of, o)
 	}
 	x.samples = slices.Grow(x.samples[:0], len(points))[:len(points)]
-	at := 0
+	at := int32(0)
 	for _, o := range x.groups {
 		o.at = at
 		at += o.fresh
@@ -80,21 +84,31 @@ func (s *Store) blocks(h *home, c *change, x *scratch, points []Point) (refused 
 	return refused, excess, c.setBlocks(h)
 }
 
-// seriesOf finds the series of a point, or makes it. It returns nil for a point that is refused; full says that it
-// would have been one series too many.
-func (s *Store) seriesOf(h *home, c *change, p *Point) (found *one, full bool, err error) {
+// seriesOf finds the series of a point, or makes it: first at next, which it sets to the place in h.order behind, since
+// the points of a home mostly come in the order in which they came the first time. It returns nil for a point that is
+// refused; full says that it would have been one series too many.
+func (s *Store) seriesOf(h *home, c *change, p *Point, next *int) (found *one, full bool, err error) {
+	if *next >= len(h.order) {
+		*next = 0
+	}
+	if at := *next; at < len(h.order) && !p.Value.IsZero() && h.order[at].name.field == p.Field && h.order[at].name.series == p.Series {
+		*next = at + 1
+		return h.order[at], false, nil
+	}
 	if p.Value.IsZero() || len(p.Series)+len(p.Field) > maxNameLength {
 		return nil, false, nil
 	}
 	name := seriesName{p.Series, p.Field}
-	if o := h.series[name]; o != nil {
+	if o := h.find(name); o != nil {
+		at, _ := h.placeOf(o.id)
+		*next = at + 1
 		return o, false, nil
 	}
 	if len(h.order) >= s.options.MaxSeries || c.record.nextSeries == math.MaxUint32 {
 		return nil, true, nil
 	}
 	c.record.nextSeries++
-	o := &one{id: c.record.nextSeries, name: seriesName{strings.Clone(p.Series), strings.Clone(p.Field)}}
+	o := &one{id: c.record.nextSeries, name: s.keep(h, p.Series, p.Field)}
 	h.mu.Lock()
 	h.add(o)
 	h.mu.Unlock()
@@ -147,7 +161,7 @@ func (c *change) appendGroup(x *scratch, id uint32, samples []sample) {
 			at = len(c.days)
 			c.days = append(c.days, dayBlock{day: day, block: []byte{blockVersion}})
 		}
-		x.chunk = appendChunk(x.chunk[:0], samples[:n], midnight)
+		x.chunk = x.packer.appendChunk(x.chunk[:0], samples[:n], midnight)
 		c.days[at].block = appendToBlock(c.days[at].block, id, x.chunk)
 		samples = samples[n:]
 	}

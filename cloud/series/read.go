@@ -72,7 +72,7 @@ func (s *Store) visit(name string, which seriesName, from, to time.Time, v visit
 	}
 	defer s.homes.release(h)
 	h.mu.RLock()
-	number, one := h.record.number, h.series[which]
+	number, one := h.record.number, h.find(which)
 	h.mu.RUnlock()
 	if number == 0 {
 		return nil

@@ -7,6 +7,7 @@
 package series
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,10 +23,15 @@ import (
 type Options struct {
 	Retention time.Duration    // points older than that are deleted, a whole UTC day at a time; 0 keeps them for good
 	MaxSeries int              // how many series one home may have: 10 000
-	Cache     int64            // bytes of table blocks and of fresh writes together that are kept in memory: 64 MiB
-	MemTable  uint64           // bytes of fresh writes kept in memory before they become a table: 16 MiB
+	Cache     int64            // bytes of table blocks and of fresh writes together that are kept in memory: 32 MiB
+	MemTable  uint64           // bytes of fresh writes kept in memory before they become a table: 8 MiB
+	Recent    bool             // writes are kept for Recent until Forget
 	Now       func() time.Time // the receiver's clock: time.Now
 	Log       *slog.Logger     // nil is silent
+
+	// RetentionOf returns how long a home's points are kept, 0 for good; nil: all as long as Retention says. A home
+	// of which it cannot be told loses nothing.
+	RetentionOf func(ctx context.Context, home string) (time.Duration, error)
 }
 
 // A Point is one field of one line. Series is the canonical series key, "measurement,tag=value,…" with sorted tags,
@@ -46,6 +52,13 @@ type Write struct {
 	Batch  *hearth.BatchID
 	Ledger *hearth.Ledger
 	Bad    uint64 // rows refused before they came here
+
+	Received time.Time // when it was, to the millisecond; zero: now
+
+	// Place says where the Write stands in a log that has it already. It is kept with what is written, as a whole or not
+	// at all, so the Write need not be on disk when it is acknowledged: after a power cut, what lacks is behind Place.
+	// The Writes of such a log come one after the other. One that is ahead, or of code bad_value, keeps no Place.
+	Place []byte
 }
 
 // An Outcome tells what became of a Write.
@@ -63,6 +76,7 @@ type Stats struct {
 	CacheBytes int64  // table blocks and fresh writes in memory
 	Homes      int    // homes in memory
 	Series     int    // series in memory
+	Waiting    int    // homes that wait for their blocks to be merged
 	Damaged    uint64 // chunks and blocks found undecodable since Open
 }
 
@@ -82,8 +96,12 @@ type Store struct {
 	db      *pebble.DB
 	homes   *homes
 	backlog chan string // homes with enough blocks for a merge; when full, the sweep finds them
+	freed   chan []span // what deleted homes had
 	scratch sync.Pool   // *scratch
+	desks   sync.Pool   // *desk
+	fields  fields
 	damaged counter
+	recent  *recent // nil: none are kept
 
 	numbering sync.Mutex // guards the number of the next home, on disk
 
@@ -93,7 +111,7 @@ type Store struct {
 
 // Open opens the store in dir, or makes it. Only one process can have it open.
 func Open(dir string, o Options) (*Store, error) {
-	s := &Store{options: o, log: o.Log, now: o.Now, backlog: make(chan string, 1024)}
+	s := &Store{options: o, log: o.Log, now: o.Now, backlog: make(chan string, 1024), freed: make(chan []span, freedQueue)}
 	if s.options.MaxSeries <= 0 {
 		s.options.MaxSeries = defaultMaxSeries
 	}
@@ -104,12 +122,16 @@ func Open(dir string, o Options) (*Store, error) {
 		s.now = time.Now
 	}
 	s.scratch.New = func() any { return newScratch() }
+	s.desks.New = func() any { return newDesk() }
 	db, err := pebble.Open(dir, pebbleOptions(o, s.log))
 	if err != nil {
 		return nil, fmt.Errorf("opening the series store %s (only one hearth-cloud may run on it): %w", dir, err)
 	}
 	s.db = db
 	s.homes = newHomes(s)
+	if s.recent, err = s.openRecent(o.Recent); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening the series store %s: %w", dir, err), db.Close())
+	}
 	return s, nil
 }
 
@@ -151,6 +173,35 @@ func (s *Store) Backup(dir string) error {
 	return nil
 }
 
+// Verify reports whether there is a store in dir that this version can open. It changes nothing there.
+func Verify(dir string) error {
+	o := pebbleOptions(Options{}, slog.New(slog.DiscardHandler))
+	o.ReadOnly = true
+	db, err := pebble.Open(dir, o)
+	if err != nil {
+		return fmt.Errorf("opening the series in %s: %w", dir, err)
+	}
+	return db.Close()
+}
+
+// Gaps returns the home's gaps that overlap [from, to), by their end.
+func (s *Store) Gaps(home string, from, to time.Time) ([]hearth.Gap, error) {
+	leave, err := s.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	h, err := s.homes.acquire(home)
+	if err != nil {
+		return nil, err
+	}
+	defer s.homes.release(h)
+	h.mu.RLock()
+	number := h.record.number
+	h.mu.RUnlock()
+	return s.gaps(number, nanosecond(from), nanosecond(to))
+}
+
 // Stats returns figures for metrics; zero once the store is closed.
 func (s *Store) Stats() Stats {
 	leave, err := s.enter()
@@ -163,6 +214,7 @@ func (s *Store) Stats() Stats {
 		Bytes:      int64(m.DiskSpaceUsage()),
 		CacheBytes: m.BlockCache.Size + int64(m.MemTable.Size),
 		Damaged:    s.damaged.Load(),
+		Waiting:    len(s.backlog),
 	}
 	stats.Homes, stats.Series = s.homes.size()
 	return stats

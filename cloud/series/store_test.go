@@ -208,7 +208,7 @@ func TestRetention(t *testing.T) {
 	mustWrite(t, s, Write{Home: "h", Points: []Point{gone, kept}, Gaps: []hearth.Gap{
 		{From: timeOf(old), To: timeOf(old + 1e9), Count: 1}, {From: timeOf(old), To: timeOf(recent), Count: 1}}})
 	now = now.Add(time.Hour)
-	if err := s.retain(t.Context()); err != nil {
+	if err := newRetention(s).drop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {

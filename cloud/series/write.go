@@ -52,14 +52,21 @@ func (s *Store) Write(w Write) (Outcome, error) {
 
 // write does a Write; the caller holds h.writing.
 func (s *Store) write(h *home, w Write) (Outcome, error) {
-	c := change{record: h.record, past: h.past}
+	c := change{record: h.record, past: h.past, place: w.Place, received: w.Received, sync: pebble.Sync}
+	if c.received.IsZero() {
+		c.received = s.now()
+	}
+	if c.place != nil {
+		c.sync = pebble.NoSync
+	}
 	if w.Batch != nil {
 		outcome, err := s.place(&c, w)
 		switch {
 		case err != nil || outcome.Ahead:
 			return outcome, err
 		case outcome.Duplicate:
-			return outcome, s.commit(h, &c, pebble.NoSync)
+			c.sync = pebble.NoSync
+			return outcome, s.commit(h, &c)
 		}
 	}
 	if err := s.numberHome(&c.record); err != nil {
@@ -87,7 +94,14 @@ func (s *Store) write(h *home, w Write) (Outcome, error) {
 	} else {
 		outcome.Durable = *w.Batch
 	}
-	if err := s.commit(h, &c, pebble.Sync); err != nil {
+	if s.recent != nil {
+		done, err := s.recent.put(c.batch, &w, scratch.of, c.received)
+		defer done()
+		if err != nil {
+			return Outcome{}, err
+		}
+	}
+	if err := s.commit(h, &c); err != nil {
 		return Outcome{}, err
 	}
 	s.written(h, &c, scratch)
@@ -106,6 +120,10 @@ type change struct {
 	turned bool          // past is another one
 	hour   HourCounts
 	days   []dayBlock
+
+	place    []byte    // in a log of writes; nil: none
+	received time.Time // when it came
+	sync     *pebble.WriteOptions
 
 	forgotten []uint32 // indexes of the epochs that are no longer in past
 }
@@ -264,15 +282,19 @@ func (s *Store) numberHome(r *homeRecord) error {
 }
 
 // commit writes the change, with the ledger of the hour and the home's record, and makes it visible.
-func (s *Store) commit(h *home, c *change, sync *pebble.WriteOptions) error {
+func (s *Store) commit(h *home, c *change) error {
 	if c.batch == nil {
 		c.batch = s.db.NewBatch()
 		defer c.batch.Close()
 	}
-	now := s.now()
-	c.record.asOf = now.UnixMilli()
-	if err := s.countHour(h, c, now); err != nil {
+	c.record.asOf = c.received.UnixMilli()
+	if err := s.countHour(h, c, c.received); err != nil {
 		return err
+	}
+	if c.place != nil {
+		if err := c.batch.Set([]byte{kindPlace}, c.place, nil); err != nil {
+			return err
+		}
 	}
 	if c.turned {
 		if err := c.batch.Set(homeKey(kindEpochs, c.record.number), appendEpochs(nil, c.past), nil); err != nil {
@@ -288,7 +310,7 @@ func (s *Store) commit(h *home, c *change, sync *pebble.WriteOptions) error {
 	if err := c.batch.Set(nameKey(h.name), c.record.append(nil), nil); err != nil {
 		return err
 	}
-	if err := c.batch.Commit(sync); err != nil {
+	if err := c.batch.Commit(c.sync); err != nil {
 		return err
 	}
 	h.mu.Lock()
