@@ -87,7 +87,7 @@ func TestWhoIsLetIn(t *testing.T) {
 		name, secret string
 		in           bool
 	}{
-		{"gw", secret, true}, {"gw", secret + "x", false}, {"gw", "", false}, {"someone", secret, false}, {"", "", false}, {"writer", writer, false},
+		{"gw", secret, true}, {"gw", secret + "x", false}, {"gw", "", false}, {"someone", secret, false}, {"", "", false}, {"writer", writer, true},
 	} {
 		if _, err := r.connect(r.options(test.name, test.secret)); (err == nil) != test.in {
 			t.Errorf("%q: %v", test.name, err)
@@ -226,7 +226,7 @@ func TestOnline(t *testing.T) {
 	r.until("online", func() bool { return r.online[r.home.ID] })
 	open("one") // the same gateway again, before anybody noticed that the first connection is dead
 	first := <-conn
-	r.until("two sessions", func() bool { return r.d.Clients() == 2 }) // with the reader
+	r.eventually("two sessions", func() bool { return r.d.Clients() == 2 }) // with the reader
 	r.note(func() {
 		if !r.online[r.home.ID] {
 			t.Error("a gateway that came back is offline")

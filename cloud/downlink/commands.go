@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,78 +13,6 @@ import (
 
 	"hearth"
 )
-
-// Do stores a command and puts it on its way if the home's gateway is there. An empty ID or Deadline is filled in. The
-// same id with the same content returns the record that is there. Errors, without a record: no_device, read_only,
-// bad_value, conflict (the id with other content), busy (too many under way).
-func (d *Downlink) Do(ctx context.Context, home string, cmd hearth.Command) (hearth.Record, error) {
-	if cmd.ID != "" {
-		if record, found, err := d.same(ctx, d.db, home, cmd); found || err != nil {
-			return record, err
-		}
-	}
-	if err := d.check(home, &cmd); err != nil {
-		return hearth.Record{}, err
-	}
-	defer d.lock(home).Unlock()
-	now := d.o.Now()
-	record := hearth.Record{Command: cmd, State: hearth.Accepted, History: []hearth.Step{{State: hearth.Accepted, Time: hearth.Time{Time: now.UTC()}}}}
-	if live := d.isLive(home); live {
-		record.Advance(hearth.Sent, false, now, nil)
-	}
-	var superseded []hearth.Record
-	var twin *hearth.Record
-	err := retryMoved(func() error {
-		return d.o.Accounts.Tx(ctx, func(tx *sql.Tx) (err error) {
-			if there, found, err := d.same(ctx, tx, home, cmd); found || err != nil {
-				twin = &there
-				return err
-			}
-			if superseded, err = d.supersede(ctx, tx, home, cmd, now); err != nil {
-				return err
-			}
-			return d.insert(ctx, tx, home, record)
-		})
-	})
-	switch {
-	case err != nil:
-		return hearth.Record{}, fmt.Errorf("storing a command: %w", err)
-	case twin != nil:
-		return *twin, nil
-	}
-	for _, old := range superseded {
-		d.changed(home, old)
-	}
-	d.changed(home, record)
-	if record.State == hearth.Sent {
-		d.publish(home, cmd)
-	} else if d.isLive(home) { // it came while this was stored, and may have asked just before
-		if err := d.deliverLocked(ctx, home, true); err != nil {
-			return hearth.Record{}, err
-		}
-	}
-	return record, nil
-}
-
-func retryMoved(fn func() error) error {
-	for {
-		if err := fn(); !errors.Is(err, errMoved) {
-			return err
-		}
-	}
-}
-
-// same looks for a command that has the id already.
-func (d *Downlink) same(ctx context.Context, q asker, home string, cmd hearth.Command) (hearth.Record, bool, error) {
-	r, found, err := d.one(ctx, q, home, cmd.ID)
-	if err != nil || !found {
-		return hearth.Record{}, false, err
-	}
-	if !r.Same(cmd) {
-		return hearth.Record{}, false, hearth.Errorf(hearth.CodeConflict, "there is a command %s already, and it asks for something else", cmd.ID)
-	}
-	return r.Record, true, nil
-}
 
 // check fills a command in and says why it cannot be taken.
 func (d *Downlink) check(home string, cmd *hearth.Command) error {
@@ -127,7 +54,7 @@ func (d *Downlink) supersede(ctx context.Context, tx *sql.Tx, home string, cmd h
 	if open >= maxOpen {
 		return nil, hearth.Errorf(hearth.CodeBusy, "%d commands of this home are under way already", open)
 	}
-	rows, err := d.query(ctx, tx, `SELECT home, n, steps, record FROM commands WHERE home = $1 AND device = $2 AND state = $3 ORDER BY n`,
+	rows, err := d.query(ctx, tx, `SELECT home, n, steps, record FROM commands WHERE home = $1 AND device = $2 AND state = $3 AND due > 0 ORDER BY n`,
 		home, string(cmd.Device), string(hearth.Accepted))
 	if err != nil {
 		return nil, err
@@ -265,22 +192,32 @@ func (d *Downlink) deliverStranded(ctx context.Context) error {
 
 // changed tells everybody who wants to know.
 func (d *Downlink) changed(home string, r hearth.Record) {
-	d.mu.Lock()
-	if waiting := d.waiting[home+"/"+r.ID]; waiting != nil {
-		close(waiting)
-		delete(d.waiting, home+"/"+r.ID)
-	}
-	d.mu.Unlock()
+	d.noteChange(home, r)
+	d.wakeWaiting(home, r.ID)
 	d.o.Changed(home, r)
+}
+
+// wakeWaiting has those look who wait for a command.
+func (d *Downlink) wakeWaiting(home, id string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if waiting := d.waiting[home+"/"+id]; waiting != nil {
+		close(waiting)
+		delete(d.waiting, home+"/"+id)
+	}
 }
 
 // Wait returns a command when it is final, or as it is when ctx ends.
 func (d *Downlink) Wait(ctx context.Context, home, id string) (hearth.Record, error) {
-	record, err := d.Command(context.WithoutCancel(ctx), home, id)
-	for err == nil && !record.Final && ctx.Err() == nil {
+	for {
 		changed := d.watch(home, id)
-		if record, err = d.Command(context.WithoutCancel(ctx), home, id); err != nil || record.Final {
-			break
+		record, err := d.Command(context.WithoutCancel(ctx), home, id)
+		if err != nil || record.Final {
+			d.wakeWaiting(home, id) // it changes no more, so nobody else does
+			return record, err
+		}
+		if ctx.Err() != nil {
+			return record, nil
 		}
 		var look <-chan time.Time
 		if d.o.Accounts.Shared() { // it may move on through another receiver
@@ -292,7 +229,6 @@ func (d *Downlink) Wait(ctx context.Context, home, id string) (hearth.Record, er
 		case <-look:
 		}
 	}
-	return record, err
 }
 
 func (d *Downlink) watch(home, id string) <-chan struct{} {

@@ -4,6 +4,7 @@ package downlink
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -36,12 +38,16 @@ const (
 
 // Options are what a Downlink is made with.
 type Options struct {
-	Accounts *accounts.Accounts
-	Device   func(home string, id hearth.ID) (hearth.DeviceView, bool) // from the home's inventory
-	Changed  func(home string, r hearth.Record)                        // a command is new or has moved on
-	Online   func(home string, online bool)                            // a gateway's session began or ended
-	Reading  func(home string, r hearth.Reading)                       // a gateway told of a reading as it happened
-	Event    func(home, kind string, payload []byte)                   // a gateway's event: device, status, alert
+	Accounts  *accounts.Accounts
+	Device    func(home string, id hearth.ID) (hearth.DeviceView, bool) // from the home's inventory
+	Changed   func(home string, r hearth.Record)                        // a command is new or has moved on
+	Elsewhere func(home string, r hearth.Record)                        // the same, through another receiver, which has told the broker; nil: nobody is told
+	Online    func(home string, online bool)                            // a gateway's session began or ended
+	Reading   func(home string, r hearth.Reading)                       // a gateway told of a reading as it happened
+	Event     func(home, kind string, payload []byte)                   // a gateway's event: device or status
+
+	// Direct is told what a device without a gateway says (direct.go). Nil: there are none.
+	Direct Direct
 
 	Embedded *Embedded // the broker in this process …
 	External *External // … or another one
@@ -52,7 +58,8 @@ type Options struct {
 
 // Embedded says how the broker in this process listens, beside Handler.
 type Embedded struct {
-	Listen string // address of plain MQTT; "" for none
+	Listen string      // address of plain MQTT; "" for none
+	TLS    *tls.Config // nil: plain indeed
 }
 
 // External says which broker is used.
@@ -66,16 +73,27 @@ type External struct {
 type transport interface {
 	run(ctx context.Context) error
 	publish(topic string, payload []byte) error
+	heard() bool // whether applications may listen
+	tell(ctx context.Context, topic string, payload []byte, qos byte) error
 	handler() http.Handler // MQTT over WebSocket; nil if this process has no broker
 	clients() int          // connected here
 }
 
 // A sink is told what a transport receives.
 type sink interface {
-	// message takes what a home's gateway published. An error means that it is not safe yet and must come again.
-	message(ctx context.Context, home, kind, rest string, payload []byte) error
+	// message takes what was published. An error with a code means that it was refused, and its sender was told; any
+	// other, that it is not safe yet and must come again.
+	message(ctx context.Context, m message) error
 	// session says that a home's gateway is there, or no longer.
 	session(ctx context.Context, home string, live bool)
+}
+
+// A message is what somebody published on a home's topic.
+type message struct {
+	home, kind, rest string
+	payload          []byte
+	token            hearth.Token // of who did; zero where another broker let them in
+	address          string
 }
 
 // A Downlink is safe for several goroutines.
@@ -85,7 +103,13 @@ type Downlink struct {
 	via  transport
 	seed maphash.Seed
 
-	locks [64]sync.Mutex // a home's commands are numbered and published in one order
+	locks [1024]sync.Mutex // a home's commands are numbered and published in one order
+	rates *rates           // of applications that publish
+
+	told   chan tiding
+	untold atomic.Uint64
+
+	elsewhere elsewhere // where several receivers share the commands
 
 	mu      sync.Mutex
 	live    map[string]bool          // homes whose gateway is there
@@ -97,9 +121,13 @@ func New(o Options) *Downlink {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Elsewhere == nil {
+		o.Elsewhere = func(string, hearth.Record) {}
+	}
 	d := &Downlink{o: o, db: o.Accounts.DB(), seed: maphash.MakeSeed(), live: map[string]bool{}, waiting: map[string]chan struct{}{}}
+	d.rates, d.told = newRates(o.Now), make(chan tiding, maxTold)
 	if o.External != nil {
-		d.via = newExternal(*o.External, d, o.Log)
+		d.via = newExternal(*o.External, d, o.Accounts.Shared(), o.Log)
 	} else {
 		d.via = newEmbedded(*o.Embedded, d, o.Accounts, o.Log)
 	}
@@ -129,6 +157,7 @@ func (d *Downlink) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.via.run(ctx) })
 	group.Go(func() error { d.sweep(ctx); return nil })
+	group.Go(func() error { d.tellAll(ctx); return nil })
 	return group.Wait()
 }
 
@@ -145,14 +174,18 @@ func (d *Downlink) tellOpen(ctx context.Context) error {
 }
 
 // message implements sink.
-func (d *Downlink) message(ctx context.Context, home, kind, rest string, payload []byte) error {
-	switch kind {
+func (d *Downlink) message(ctx context.Context, m message) error {
+	switch m.kind {
 	case "done":
-		return d.done(ctx, home, payload)
+		return d.done(ctx, m.home, m.payload)
 	case "reading":
-		d.reading(home, rest, payload)
+		d.reading(m.home, m.rest, m.payload)
 	case "event":
-		d.o.Event(home, rest, payload)
+		d.o.Event(m.home, m.rest, m.payload)
+	case "command":
+		return d.command(ctx, m)
+	case "direct":
+		return d.direct(ctx, m)
 	}
 	return nil
 }
@@ -183,9 +216,13 @@ func (d *Downlink) isLive(home string) bool {
 
 // lock keeps the commands of a home in order.
 func (d *Downlink) lock(home string) *sync.Mutex {
-	m := &d.locks[maphash.String(d.seed, home)%uint64(len(d.locks))]
+	m := &d.locks[d.place(home)]
 	m.Lock()
 	return m
+}
+
+func (d *Downlink) place(home string) int {
+	return int(maphash.String(d.seed, home) % uint64(len(d.locks)))
 }
 
 // publish puts a command on its way. If it does not arrive, the gateway asks for it when it connects again.
@@ -231,6 +268,9 @@ func (d *Downlink) sweep(ctx context.Context) {
 		case <-tick.C:
 		}
 		err := d.expire(ctx)
+		if d.o.Accounts.Shared() {
+			err = errors.Join(err, d.lookElsewhere(ctx))
+		}
 		if n%10 == 9 {
 			err = errors.Join(err, d.deliverStranded(ctx))
 		}

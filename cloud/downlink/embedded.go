@@ -2,12 +2,14 @@ package downlink
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -23,6 +25,7 @@ const (
 	maxPerToken   = 200
 	maxPacket     = 256 << 10
 	maxInflight   = 1024
+	readBuffer    = 256              // bytes of each connection
 	maxWrites     = 256              // messages waiting for one slow client; more are dropped
 	connectTime   = 10 * time.Second // for the first packet
 	mostKeepAlive = 60               // s; a gateway that is gone is found after one and a half of that
@@ -33,12 +36,15 @@ const (
 // Every connection is a session (session.go) that the hook (hook.go) finds again through it.
 type embedded struct {
 	address  string
+	tls      *tls.Config // nil: none
 	sink     sink
 	accounts *accounts.Accounts
 	log      *slog.Logger
 	upgrader websocket.Upgrader
 	server   *mqtt.Server // from listen on
 	listener net.Listener // from listen on; nil without an address
+
+	listening atomic.Int64 // sessions of applications
 
 	mu       sync.Mutex
 	ctx      context.Context // while the broker runs, else nil
@@ -50,11 +56,13 @@ type embedded struct {
 
 func newEmbedded(o Embedded, s sink, a *accounts.Accounts, log *slog.Logger) *embedded {
 	e := &embedded{
-		address: o.Listen, sink: s, accounts: a, log: log,
+		address: o.Listen, tls: o.TLS, sink: s, accounts: a, log: log,
 		sessions: map[*session]struct{}{}, perToken: map[string]int{}, gateways: map[string]int{},
 	}
 	e.upgrader = websocket.Upgrader{
-		HandshakeTimeout: connectTime, ReadBufferSize: 2048, WriteBufferSize: 2048, Subprotocols: []string{"mqtt", "mqttv3.1"},
+		HandshakeTimeout: connectTime, Subprotocols: []string{"mqtt", "mqttv3.1"},
+		// Ten thousand gateways that say nothing must not hold a buffer each: what is larger than this is read into place.
+		ReadBufferSize: readBuffer, WriteBufferSize: 2048, WriteBufferPool: new(sync.Pool),
 		// A page of anybody's may connect: nothing but the token in the first packet lets it in, no cookie does.
 		CheckOrigin: func(*http.Request) bool { return true },
 	}
@@ -71,7 +79,7 @@ func (e *embedded) newServer() (*mqtt.Server, error) {
 	limits.MaximumSessionExpiryInterval = 0
 	limits.SharedSubAvailable = 0
 	server := mqtt.New(&mqtt.Options{
-		Capabilities: limits, InlineClient: true, SysTopicResendInterval: 24 * 3600,
+		Capabilities: limits, InlineClient: true, SysTopicResendInterval: 24 * 3600, ClientNetReadBufferSize: readBuffer,
 		Logger: slog.New(slog.DiscardHandler), // it logs whole packets, passwords among them
 	})
 	return server, server.AddHook(&hook{broker: e}, nil)
@@ -86,6 +94,9 @@ func (e *embedded) listen(ctx context.Context) error {
 		var err error
 		if listener, err = config.Listen(ctx, "tcp", e.address); err != nil {
 			return fmt.Errorf("listening for MQTT (mqtt.listen): %w", err)
+		}
+		if e.tls != nil {
+			listener = tls.NewListener(listener, e.tls) // who reads first shakes hands, within connectTime
 		}
 	}
 	server, err := e.newServer()
@@ -102,16 +113,17 @@ func (e *embedded) listen(ctx context.Context) error {
 }
 
 func (e *embedded) run(ctx context.Context) error {
-	var accepting sync.WaitGroup
+	var working sync.WaitGroup
+	working.Go(func() { e.review(ctx) })
 	if e.listener != nil {
-		accepting.Go(func() { e.accept(ctx, e.listener) })
+		working.Go(func() { e.accept(ctx, e.listener) })
 	}
 	<-ctx.Done()
 	var err error
 	if e.listener != nil {
 		err = ignoreClosed(e.listener.Close())
 	}
-	accepting.Wait()
+	working.Wait()
 	e.end()
 	return errors.Join(err, e.server.Close())
 }
@@ -164,7 +176,7 @@ func (e *embedded) handler() http.Handler {
 		}
 		conn.SetReadLimit(maxPacket)
 		if s, ok := e.begin(&webConn{Conn: conn.NetConn(), messages: conn}); ok {
-			e.serve(s)
+			go e.serve(s) // not here: the request, its buffers and its deep stack would last as long as the connection
 		}
 	})
 }
@@ -205,6 +217,8 @@ func (e *embedded) admit(s *session, token hearth.Token) bool {
 	s.token, s.admitted = token, true
 	if s.live = token.Scope == hearth.ScopeGateway; s.live {
 		e.gateways[token.Home]++
+	} else {
+		e.listening.Add(1)
 	}
 	return true
 }
@@ -231,6 +245,7 @@ func (e *embedded) ended(s *session) {
 		delete(e.perToken, s.token.Hash)
 	}
 	if !s.live {
+		e.listening.Add(-1)
 		return
 	}
 	home := s.token.Home
@@ -246,6 +261,12 @@ func (e *embedded) ended(s *session) {
 
 func (e *embedded) publish(topic string, payload []byte) error {
 	return e.server.Publish(topic, payload, false, 1)
+}
+
+func (e *embedded) heard() bool { return e.listening.Load() > 0 }
+
+func (e *embedded) tell(_ context.Context, topic string, payload []byte, qos byte) error {
+	return e.server.Publish(topic, payload, false, qos)
 }
 
 func (e *embedded) clients() int {

@@ -18,7 +18,8 @@ import (
 
 const (
 	publishTime = 5 * time.Second
-	queued      = 4096 // messages of gateways waiting to be taken; beyond that the broker has to wait
+	queued      = 4096 // messages waiting to be taken; beyond that the broker has to wait
+	maxUnder    = 256  // events on their way to the broker
 )
 
 // external is a broker elsewhere, perhaps a cluster. Gateways' passwords and rights are its own affair: it must let a
@@ -28,14 +29,16 @@ type external struct {
 	sink   sink
 	log    *slog.Logger
 	inbox  chan mqtt.Message
+	under  chan mqtt.Token // events that the broker has not confirmed yet
 	client mqtt.Client
+	shared bool // there may be other receivers
 
 	mu sync.Mutex
 	up bool
 }
 
-func newExternal(o External, s sink, log *slog.Logger) *external {
-	e := &external{o: o, sink: s, log: log, inbox: make(chan mqtt.Message, queued)}
+func newExternal(o External, s sink, shared bool, log *slog.Logger) *external {
+	e := &external{o: o, sink: s, shared: shared, log: log, inbox: make(chan mqtt.Message, queued), under: make(chan mqtt.Token, maxUnder)}
 	options := mqtt.NewClientOptions()
 	options.AddBroker(o.Broker)
 	options.SetClientID("hearth-cloud-" + strings.ToLower(rand.Text()[:12]))
@@ -57,10 +60,16 @@ func newExternal(o External, s sink, log *slog.Logger) *external {
 	return e
 }
 
-// topics are what gateways publish.
-func topics() map[string]byte {
+// topics are what gateways, applications and devices without a gateway publish. Of events only the status is a gateway's:
+// the others are what receivers tell. What must be done once goes to one of several receivers.
+func (e *external) topics() map[string]byte {
+	once := ""
+	if e.shared {
+		once = "$share/hearth-cloud/"
+	}
 	return map[string]byte{
-		hearth.TopicDone("+"): 1, hearth.TopicOnline("+"): 1, hearth.TopicEvent("+", "#"): 0, "hearth/+/reading/#": 0,
+		hearth.TopicDone("+"): 1, hearth.TopicOnline("+"): 1, hearth.TopicEvent("+", "status"): 0, "hearth/+/reading/#": 0,
+		once + hearth.TopicCommand("+"): 1, once + hearth.TopicDirect("+", "+", "announce"): 1, once + hearth.TopicDirect("+", "+", "report"): 1,
 	}
 }
 
@@ -79,7 +88,7 @@ func (e *external) run(ctx context.Context) error {
 
 func (e *external) connected(c mqtt.Client) {
 	e.log.Info("connected to the MQTT broker", "broker", redacted(e.o.Broker))
-	token := c.SubscribeMultiple(topics(), func(_ mqtt.Client, m mqtt.Message) { e.inbox <- m })
+	token := c.SubscribeMultiple(e.topics(), func(_ mqtt.Client, m mqtt.Message) { e.inbox <- m })
 	go func() {
 		if !token.WaitTimeout(time.Minute) || token.Error() != nil {
 			e.log.Error("the MQTT broker does not let the receiver subscribe below hearth/: give it the right to", "err", token.Error())
@@ -111,9 +120,10 @@ func (e *external) take(ctx context.Context, m mqtt.Message) {
 		e.sink.session(ctx, home, isOnline(m.Payload()))
 	case m.Retained(): // an answer or a value of long ago
 	default:
-		if err := e.sink.message(ctx, home, kind, rest, m.Payload()); err != nil {
+		err := e.sink.message(ctx, message{home: home, kind: kind, rest: rest, payload: m.Payload()})
+		if err != nil && !isRefusal(err) {
 			// Not acknowledged, and asked again for what is still open the next time the gateway connects.
-			e.log.Error("an answer could not be stored", "home", home, "err", err)
+			e.log.Error("a message could not be stored", "home", home, "kind", kind, "err", err)
 			return
 		}
 	}
@@ -129,11 +139,34 @@ func isOnline(payload []byte) bool {
 	return true
 }
 
-func (e *external) publish(topic string, payload []byte) error {
+func (e *external) heard() bool {
 	e.mu.Lock()
-	up := e.up
-	e.mu.Unlock()
-	if !up {
+	defer e.mu.Unlock()
+	return e.up
+}
+
+// tell does not wait for the broker's word, but for room among those that it owes.
+func (e *external) tell(ctx context.Context, topic string, payload []byte, qos byte) error {
+	token := e.client.Publish(topic, qos, false, payload)
+	select {
+	case e.under <- token:
+		return nil
+	default:
+	}
+	select {
+	case first := <-e.under:
+		if !first.WaitTimeout(publishTime) {
+			return errors.New("the broker has not confirmed an event")
+		}
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	e.under <- token // nobody else puts anything there
+	return nil
+}
+
+func (e *external) publish(topic string, payload []byte) error {
+	if !e.heard() {
 		return errors.New("the broker is not connected")
 	}
 	token := e.client.Publish(topic, 1, false, payload)

@@ -71,8 +71,8 @@ func (h *hook) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool {
 	return true
 }
 
-// speaks reports whether tokens of that scope may use MQTT at all. Write is for data over HTTP and nothing else.
-func speaks(s hearth.Scope) bool { return s == hearth.ScopeGateway || s.Allows(hearth.ScopeRead) }
+// speaks reports whether tokens of that scope may use MQTT at all.
+func speaks(s hearth.Scope) bool { return s.Allows(hearth.ScopeWrite) || s.Allows(hearth.ScopeRead) }
 
 // OnSessionEstablished implements mqtt.Hook.
 func (h *hook) OnSessionEstablished(cl *mqtt.Client, _ packets.Packet) {
@@ -81,7 +81,18 @@ func (h *hook) OnSessionEstablished(cl *mqtt.Client, _ packets.Packet) {
 
 // OnACLCheck says who may publish on a topic (write), or subscribe to a filter or receive from a topic.
 func (h *hook) OnACLCheck(cl *mqtt.Client, topic string, write bool) bool {
-	return h.broker.allowed(sessionOf(cl).token, topic, write)
+	token, ok := h.broker.still(sessionOf(cl).token)
+	return ok && h.broker.allowed(token, topic, write)
+}
+
+// still returns an application's token as it is now; false if it was removed since. Gateways are too many for that, and
+// what one of theirs may do concerns its home alone: review ends the connection.
+func (e *embedded) still(token hearth.Token) (hearth.Token, bool) {
+	if token.Scope == hearth.ScopeGateway {
+		return token, true
+	}
+	token, ok, err := e.accounts.Again(context.Background(), token)
+	return token, ok && err == nil
 }
 
 func (e *embedded) allowed(token hearth.Token, topic string, write bool) bool {
@@ -99,26 +110,62 @@ func (e *embedded) allowed(token hearth.Token, topic string, write bool) bool {
 	if len(parts) > 3 {
 		rest = parts[3]
 	}
-	switch {
-	case token.Scope == hearth.ScopeGateway && write:
-		leaf := kind == "done" || kind == "online"
-		branch := kind == "reading" || kind == "event"
-		return home == token.Home && (leaf && len(parts) == 3 || branch && rest != "")
-	case token.Scope == hearth.ScopeGateway:
-		return home == token.Home && len(parts) == 3 && (kind == "do" || kind == "online")
-	case write:
-		return false // nobody but the receiver gives commands, and only gateways speak of themselves
+	if token.Scope == hearth.ScopeGateway {
+		return home == token.Home && gatewayMay(kind, rest, len(parts), write)
 	}
-	return token.Scope.Allows(hearth.ScopeRead) && e.sees(token, home)
+	switch {
+	case write:
+		return e.mayPublish(token, home, kind, rest, len(parts))
+	case kind == "direct" && strings.HasSuffix(rest, "/refused"):
+		return e.worth(token, home).Allows(hearth.ScopeWrite) || e.sees(token, home)
+	}
+	return e.sees(token, home) || home == "tenant" && e.seesTenant(token, kind)
+}
+
+func gatewayMay(kind, rest string, parts int, write bool) bool {
+	if !write {
+		return parts == 3 && (kind == "do" || kind == "online")
+	}
+	leaf := kind == "done" || kind == "online"
+	branch := kind == "reading" || kind == "event"
+	return leaf && parts == 3 || branch && rest != ""
+}
+
+// mayPublish says what others than gateways publish: commands, and what devices without a gateway say. Nobody but the
+// receiver speaks to gateways, and only gateways speak of themselves.
+func (e *embedded) mayPublish(token hearth.Token, home, kind, rest string, parts int) bool {
+	switch {
+	case kind == "command" && parts == 3:
+		return e.worth(token, home).Allows(hearth.ScopeControl)
+	case kind == "direct" && (strings.HasSuffix(rest, "/announce") || strings.HasSuffix(rest, "/report")):
+		return e.worth(token, home).Allows(hearth.ScopeWrite)
+	}
+	return false
+}
+
+// worth is what token may do in a home, "" for nothing.
+func (e *embedded) worth(token hearth.Token, home string) hearth.Scope {
+	scope, err := e.accounts.Scope(context.Background(), token, home)
+	if err != nil {
+		return ""
+	}
+	return scope
 }
 
 // sees reports whether token sees a home. A filter with a wildcard in place of one is anybody's: what comes of it is
 // looked at by its topic.
 func (e *embedded) sees(token hearth.Token, home string) bool {
-	if (home == "+" || home == "#") && token.Home == "" {
-		return true
+	if home == "+" || home == "#" {
+		return token.Home == "" && token.Scope.Allows(hearth.ScopeRead)
 	}
-	scope, err := e.accounts.Scope(context.Background(), token, home)
+	return e.worth(token, home).Allows(hearth.ScopeRead)
+}
+
+func (e *embedded) seesTenant(token hearth.Token, tenant string) bool {
+	if tenant == "+" || tenant == "#" {
+		return token.Home == "" && token.Scope.Allows(hearth.ScopeRead)
+	}
+	scope, err := e.accounts.TenantScope(context.Background(), token, tenant)
 	return err == nil && scope.Allows(hearth.ScopeRead)
 }
 
@@ -128,15 +175,35 @@ func (h *hook) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, er
 	if cl.Net.Inline {
 		return pk, nil
 	}
-	home, kind, rest, ok := hearth.ParseTopic(pk.TopicName)
-	if !ok || !h.broker.allowed(sessionOf(cl).token, pk.TopicName, true) { // with a topic alias it was not checked before
+	m := message{payload: pk.Payload, address: cl.Net.Remote}
+	var there, named bool
+	m.token, there = h.broker.still(sessionOf(cl).token)
+	m.home, m.kind, m.rest, named = hearth.ParseTopic(pk.TopicName)
+	if !there || !named || !h.broker.allowed(m.token, pk.TopicName, true) { // with a topic alias it was not checked before
 		return pk, packets.ErrRejectPacket
 	}
-	pk.FixedHeader.Retain = pk.FixedHeader.Retain && kind == "online" && len(pk.Payload) <= maxRetained
-	if err := h.broker.sink.message(context.Background(), home, kind, rest, pk.Payload); err != nil {
-		h.broker.log.Error("an answer could not be stored; its gateway is asked to come again", "home", home, "err", err)
+	pk.FixedHeader.Retain = pk.FixedHeader.Retain && m.kind == "online" && len(pk.Payload) <= maxRetained
+	err := h.broker.sink.message(context.Background(), m)
+	switch {
+	case isRefusal(err) && pk.FixedHeader.Qos == 1 && cl.Properties.ProtocolVersion == 5:
+		return pk, reasonOf(err)
+	case err != nil && !isRefusal(err):
+		h.broker.log.Error("a message could not be stored; its sender is asked to come again", "home", m.home, "kind", m.kind, "err", err)
 		cl.Stop(packets.ErrServerUnavailable)
 		return pk, packets.ErrRejectPacket
+	case m.kind == "command" || m.kind == "direct" || m.kind == "event" && m.rest != "status":
+		return pk, packets.CodeSuccessIgnore // it was for the receiver, which tells others what came of it
 	}
 	return pk, nil
+}
+
+// reasonOf is why a message was refused in the words of MQTT 5.
+func reasonOf(err error) packets.Code {
+	switch hearth.ErrorOf(err).Code {
+	case hearth.CodeBusy:
+		return packets.ErrQuotaExceeded
+	case hearth.CodeBadValue:
+		return packets.ErrPayloadFormatInvalid
+	}
+	return packets.ErrImplementationSpecificError
 }

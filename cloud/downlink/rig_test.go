@@ -111,19 +111,23 @@ func (r *rig) clock() time.Time {
 
 func (r *rig) setClock(now time.Time) { r.note(func() { r.now = now }) }
 
-// until waits for a condition, which it looks at again and again.
+// until waits for a condition of what the rig has heard, which it looks at again and again.
 func (r *rig) until(about string, condition func() bool) {
+	r.t.Helper()
+	r.eventually(about, func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return condition()
+	})
+}
+
+// eventually waits for a condition of the Downlink itself, which may be telling the rig something just now.
+func (r *rig) eventually(about string, condition func() bool) {
 	r.t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	limit := time.After(20 * time.Second)
-	for {
-		r.mu.Lock()
-		ok := condition()
-		r.mu.Unlock()
-		if ok {
-			return
-		}
+	for !condition() {
 		select {
 		case <-tick.C:
 		case <-limit:

@@ -82,21 +82,23 @@ func (d *Downlink) one(ctx context.Context, q asker, home, id string) (row, bool
 	return rows[0], true, nil
 }
 
-func (d *Downlink) insert(ctx context.Context, tx *sql.Tx, home string, r hearth.Record) error {
+// number returns the next number of a home's commands; code not_found if there is no such home.
+func (d *Downlink) number(ctx context.Context, tx *sql.Tx, home string) (n int64, err error) {
+	err = tx.QueryRowContext(ctx, `UPDATE homes SET last_command = last_command + 1 WHERE id = $1 RETURNING last_command`, home).Scan(&n)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = hearth.Errorf(hearth.CodeNotFound, "there is no such home")
+	}
+	return n, err
+}
+
+func (d *Downlink) insert(ctx context.Context, tx *sql.Tx, t *taking, n int64) error {
+	r := t.Record
 	body, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	var n int64 // this also makes those wait who give this home a command through another receiver
-	err = tx.QueryRowContext(ctx, `UPDATE homes SET last_command = last_command + 1 WHERE id = $1 RETURNING last_command`, home).Scan(&n)
-	if errors.Is(err, sql.ErrNoRows) {
-		return hearth.Errorf(hearth.CodeNotFound, "there is no such home")
-	}
-	if err != nil {
-		return err
-	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO commands (home, id, n, device, state, due, changed, steps, record) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		home, r.ID, n, string(r.Device), string(r.State), due(r), d.o.Now().UnixMilli(), len(r.History), string(body))
+	_, err = tx.ExecContext(ctx, `INSERT INTO commands (home, id, n, device, state, due, changed, steps, job, record) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		t.Home, r.ID, n, string(r.Device), string(r.State), due(r), d.o.Now().UnixMilli(), len(r.History), t.Job.Key, string(body))
 	return err
 }
 
@@ -143,6 +145,8 @@ func (d *Downlink) change(ctx context.Context, home, id string, move func(*heart
 			return fmt.Errorf("storing command %s of %s: %w", id, home, err)
 		case moved:
 			d.changed(home, r.Record)
+		case found:
+			d.seenElsewhere(home, r.Record)
 		}
 		return nil
 	}

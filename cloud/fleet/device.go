@@ -10,8 +10,9 @@ import (
 // A device is one of a home's inventory with what it said last.
 type device struct {
 	view    hearth.DeviceView
-	last    map[string]time.Time // of each property's newest reading, momentary ones too
-	targets map[string]target
+	last    []time.Time       // of each of the view's properties: its newest reading, momentary ones too
+	targets map[string]target // nil until there is one
+	rhythm  rhythm
 }
 
 type target struct {
@@ -20,20 +21,32 @@ type target struct {
 }
 
 func newDevice(view hearth.DeviceView) *device {
-	d := &device{view: view, last: make(map[string]time.Time, len(view.Properties)), targets: map[string]target{}}
-	for _, p := range view.Properties {
-		d.last[p.Name] = p.Time.Time
+	d := &device{view: view, last: make([]time.Time, len(view.Properties))}
+	for i := range view.Properties {
+		d.last[i] = view.Properties[i].Time.Time
 	}
 	return d
 }
 
+// place returns where the property of that name is, -1 if there is none.
+func (d *device) place(name string) int {
+	for i := range d.view.Properties {
+		if d.view.Properties[i].Name == name {
+			return i
+		}
+	}
+	return -1
+}
+
 // take keeps a reading if it is newer than what is known, and reports whether it is.
 func (d *device) take(r hearth.Reading) bool {
-	p := d.view.Property(r.Property)
-	if p == nil || p.Kind != r.Value.Kind() || !r.Time.After(d.last[r.Property]) {
+	i := d.place(r.Property)
+	if i < 0 || !r.Time.After(d.last[i]) || d.view.Properties[i].Kind != r.Value.Kind() {
 		return false
 	}
-	d.last[r.Property] = r.Time
+	p := &d.view.Properties[i]
+	d.hear(p, r)
+	d.last[i] = r.Time
 	at, value := hearth.Time{Time: r.Time.UTC()}, r.Value
 	if !p.Momentary && !p.WriteOnly {
 		p.Value, p.Time, p.Stale = &value, at, false
@@ -50,24 +63,32 @@ func (d *device) take(r hearth.Reading) bool {
 
 // replace takes a new description, keeping values that are newer than its own.
 func (d *device) replace(view hearth.DeviceView) {
+	last := make([]time.Time, len(view.Properties))
 	for i := range view.Properties {
 		p := &view.Properties[i]
-		old := d.view.Property(p.Name)
-		if old != nil && old.Value != nil && old.Kind == p.Kind && old.Time.After(p.Time.Time) {
+		last[i] = p.Time.Time
+		at := d.place(p.Name)
+		if at < 0 {
+			continue
+		}
+		if old := &d.view.Properties[at]; old.Value != nil && old.Kind == p.Kind && old.Time.After(p.Time.Time) {
 			p.Value, p.Time, p.Stale = old.Value, old.Time, old.Stale
 		}
-		if p.Time.After(d.last[p.Name]) {
-			d.last[p.Name] = p.Time.Time
+		if d.last[at].After(last[i]) {
+			last[i] = d.last[at]
 		}
 	}
 	if d.view.LastSeen.After(view.LastSeen.Time) {
 		view.LastSeen = d.view.LastSeen
 	}
-	d.view = view
+	d.view, d.last = view, last
 }
 
 func (d *device) command(r hearth.Record) {
 	for name, value := range r.Set {
+		if d.targets == nil {
+			d.targets = map[string]target{}
+		}
 		if !r.Final {
 			d.targets[name] = target{r.ID, value}
 		} else if d.targets[name].command == r.ID {

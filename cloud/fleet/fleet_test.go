@@ -317,7 +317,7 @@ func FuzzGatewayEvents(f *testing.F) {
 	f.Add([]byte(`{"version":"1","clock":{"trusted":true},"drivers":[{"name":"a","state":"running"}]}`))
 	f.Add([]byte(`{"id":"radio:1","properties":[{"name":"on","kind":"bool","value":5}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		fleet := &Fleet{o: Options{Now: time.Now, Emit: func(string, string, any) {}}, homes: map[string]*home{}}
+		fleet := &Fleet{o: Options{Now: time.Now, Emit: func(string, string, any) {}}, homes: map[string]*home{}, book: newWordbook()}
 		statusErr, deviceErr := fleet.Status("h", body), fleet.DeviceEvent("h", body)
 		for _, view := range fleet.Devices("h") {
 			if deviceErr != nil || view.ID.Check() != nil {

@@ -53,7 +53,8 @@ func (f *Fleet) Put(ctx context.Context, id string, views []hearth.DeviceView) e
 	h := f.of(id)
 	h.changed = max(h.changed, changed)
 	h.seen(f.o.Now())
-	f.replace(id, h, views)
+	h.sighting.Gateway = true
+	f.replace(id, h, views, true)
 	h.fill(points)
 	return nil
 }
@@ -62,17 +63,18 @@ func (f *Fleet) Put(ctx context.Context, id string, views []hearth.DeviceView) e
 func (h *home) fill(points []series.Point) {
 	for _, p := range points {
 		id, own := strings.CutPrefix(p.Series, hearth.Measurement+",device=")
-		if d := h.byID[hearth.ID(id)]; own && d != nil {
+		if d := h.find(hearth.ID(id)); own && d != nil {
 			d.take(hearth.Reading{Device: hearth.ID(id), Property: p.Field, Value: p.Value, Time: unix(p.Time)})
 		}
 	}
 }
 
 // replace makes views the home's devices and tells what that changes; f.mu is held.
-func (f *Fleet) replace(id string, h *home, views []hearth.DeviceView) {
+func (f *Fleet) replace(id string, h *home, views []hearth.DeviceView, first bool) {
 	before := h.byID
 	h.devices, h.byID = make([]*device, 0, len(views)), make(map[hearth.ID]*device, len(views))
 	for _, view := range views {
+		f.book.share(&view)
 		d := before[view.ID]
 		known := d != nil && reflect.DeepEqual(described(d.view), described(view))
 		if d == nil {
@@ -84,12 +86,12 @@ func (f *Fleet) replace(id string, h *home, views []hearth.DeviceView) {
 		}
 		h.devices, h.byID[view.ID] = append(h.devices, d), d
 		if !known {
-			f.o.Emit(id, "device", d.shown(false))
+			f.emit(id, "device", d.shown(false), first)
 		}
 	}
 	for gone := range before {
 		if h.byID[gone] == nil {
-			f.o.Emit(id, "device", hearth.Forgotten{ID: gone, Forgotten: true})
+			f.emit(id, "device", hearth.Forgotten{ID: gone, Forgotten: true}, first)
 		}
 	}
 }
@@ -122,7 +124,7 @@ func (f *Fleet) DeviceEvent(id string, body []byte) error {
 	if !found && !gone.Forgotten && len(views) < MaxDevices {
 		views = append(views, view)
 	}
-	f.replace(id, h, views)
+	f.replace(id, h, views, true)
 	return nil
 }
 
@@ -137,6 +139,9 @@ func (f *Fleet) load(ctx context.Context, since int64) error {
 			return fmt.Errorf("reading the inventory of %s: %w", row.home, err)
 		}
 	}
+	if err := f.loadDirect(ctx, since); err != nil {
+		return err
+	}
 	sightings, err := f.read(ctx, `SELECT home, changed, sighting FROM sightings WHERE changed >= $1`, since)
 	if err != nil {
 		return err
@@ -149,6 +154,9 @@ func (f *Fleet) load(ctx context.Context, since int64) error {
 			return fmt.Errorf("reading the sighting of %s: %w", row.home, err)
 		}
 		if h := f.of(row.home); s.LastSeen.After(h.sighting.LastSeen.Time) {
+			s.Gateway = s.Gateway || s.Status != nil
+			h.recall(s.Periods)
+			s.Periods = nil
 			h.sighting = s
 		}
 	}
@@ -197,7 +205,7 @@ func (f *Fleet) loadInventory(r row) error {
 	defer f.mu.Unlock()
 	h := f.of(r.home)
 	h.changed = r.changed
-	f.replace(r.home, h, views)
+	f.replace(r.home, h, views, false)
 	h.fill(points)
 	return nil
 }
@@ -208,7 +216,9 @@ func (f *Fleet) save(ctx context.Context) error {
 	dirty := map[string]sighting{}
 	for id, h := range f.homes {
 		if h.dirty {
-			dirty[id], h.dirty = h.sighting, false
+			s := h.sighting
+			s.Periods = h.periods()
+			dirty[id], h.dirty = s, false
 		}
 	}
 	f.mu.Unlock()

@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -29,6 +28,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 		case <-save.C:
 			err = f.save(ctx)
 		case <-look.C:
+			f.listen()
 			if f.o.Accounts.Shared() {
 				err = f.load(ctx, f.o.Now().Add(-time.Minute).UnixMilli())
 			}
@@ -54,7 +54,7 @@ func (f *Fleet) view(account accounts.Home, now time.Time) hearth.HomeView {
 	view := hearth.HomeView{ID: account.ID, Name: account.Name, Tenant: account.Tenant, AlertKinds: []string{}}
 	if h := f.homes[account.ID]; h != nil {
 		view.Online, view.LastSeen, view.Backlog = h.online, h.sighting.LastSeen, h.sighting.Backlog
-		alerts := h.alerts(now)
+		alerts := f.alerts(account.ID, h, now)
 		view.Version, view.Alerts = h.sighting.State.Version, len(alerts)
 		for _, alert := range alerts {
 			if !slices.Contains(view.AlertKinds, alert.Kind) {
@@ -76,35 +76,21 @@ func (f *Fleet) Details(ctx context.Context, id string) (hearth.HomeDetails, err
 	now := f.o.Now()
 	d := hearth.HomeDetails{HomeView: f.view(account, now), AlertList: []hearth.Alert{}}
 	if h := f.homes[account.ID]; h != nil {
-		d.AlertList, d.Status = append(d.AlertList, h.alerts(now)...), h.sighting.Status
+		d.AlertList, d.Status = append(d.AlertList, f.alerts(account.ID, h, now)...), h.sighting.Status
 	}
 	return d, nil
 }
 
-// alerts lists what is wrong. A dark gateway hides the rest: what it said last is no longer known to be so.
-func (h *home) alerts(now time.Time) []hearth.Alert {
-	var alerts []hearth.Alert
-	s := h.sighting
-	switch {
-	case h.dark(now):
-		alerts = append(alerts, hearth.Alert{Kind: "gateway_dark", Detail: "the gateway was last seen " + s.LastSeen.UTC().Format(hearth.TimeForm)})
-	default:
-		if s.Status != nil && !s.State.Clock.Trusted {
-			alerts = append(alerts, hearth.Alert{Kind: "clock_untrusted", Detail: "the gateway does not trust its clock yet: readings wait for it"})
-		}
-		for _, d := range s.State.Drivers {
-			if d.State != "" && d.State != "running" {
-				alerts = append(alerts, hearth.Alert{Kind: "driver_down", About: d.Name, Detail: fmt.Sprintf("the driver is %s: %s", d.State, d.Error)})
-			}
-		}
-		for _, d := range h.devices {
-			if !d.view.Reachable {
-				alerts = append(alerts, hearth.Alert{Kind: "device_silent", About: string(d.view.ID), Detail: d.view.Name + " does not answer"})
-			}
-		}
+// alerts are the home's open ones, or, where nobody keeps alerts, what is wrong just now.
+func (f *Fleet) alerts(id string, h *home, now time.Time) (alerts []hearth.Alert) {
+	if f.o.Alerts != nil {
+		return f.o.Alerts(id)
 	}
-	if gap := s.LastGap; !gap.IsZero() && now.Sub(gap.Time) < 24*time.Hour {
-		alerts = append(alerts, hearth.Alert{Kind: "gap", Detail: "readings were lost in the last day, up to " + gap.UTC().Format(hearth.TimeForm)})
+	conditions, _ := h.wrong(now, f.opened)
+	for _, c := range conditions {
+		if !c.Keeps {
+			alerts = append(alerts, hearth.Alert{Kind: c.Kind, About: c.About, Detail: c.Detail, Severity: c.Severity})
+		}
 	}
 	return alerts
 }
@@ -114,7 +100,7 @@ func (h *home) dark(now time.Time) bool {
 	return !h.online && !h.sighting.LastSeen.IsZero() && now.Sub(h.sighting.LastSeen.Time) > DarkAfter
 }
 
-// Devices returns a home's devices in the order of its inventory.
+// Devices returns a home's devices in the order of its inventory, then those without a gateway.
 func (f *Fleet) Devices(id string) []hearth.DeviceView {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -123,6 +109,11 @@ func (f *Fleet) Devices(id string) []hearth.DeviceView {
 		dark := h.dark(f.o.Now())
 		for _, d := range h.devices {
 			views = append(views, d.shown(dark))
+		}
+		for _, d := range h.sortedDirect() {
+			if h.byID[d.view.ID] == nil {
+				views = append(views, d.shown(!d.view.Reachable))
+			}
 		}
 	}
 	return views
@@ -133,10 +124,16 @@ func (f *Fleet) Device(id string, device hearth.ID) (hearth.DeviceView, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	h := f.homes[id]
-	if h == nil || h.byID[device] == nil {
+	if h == nil {
 		return hearth.DeviceView{}, false
 	}
-	return h.byID[device].shown(h.dark(f.o.Now())), true
+	if d := h.byID[device]; d != nil {
+		return d.shown(h.dark(f.o.Now())), true
+	}
+	if d := h.direct[device]; d != nil {
+		return d.shown(!d.view.Reachable), true
+	}
+	return hearth.DeviceView{}, false
 }
 
 // Count returns how many homes are online.
