@@ -96,6 +96,9 @@ func (w *Web) addHome(rw http.ResponseWriter, r *http.Request) error {
 	}
 	rw.Header().Set("Location", "/api/v1/homes/"+home.ID)
 	api.Note(r.Context(), home.ID+" "+home.Name)
+	if w.o.Added != nil {
+		w.o.Added(home)
+	}
 	api.WriteJSON(rw, http.StatusCreated, addedHome{ID: home.ID, Name: home.Name, Tenant: home.Tenant, ClaimCode: code.Secret, Expires: code.Expires})
 	return nil
 }
@@ -139,8 +142,20 @@ func (w *Web) claim(rw http.ResponseWriter, r *http.Request) error {
 	}
 	claimed.MQTT = w.o.Broker
 	w.o.Log.Info("a home was claimed", "home", claimed.Home, "name", claimed.Name, "address", address)
+	entry := accounts.AuditEntry{Home: claimed.Home, Who: claimed.TokenName, Action: "claimHome", Address: address}
+	if err := w.o.Accounts.Audit(context.WithoutCancel(r.Context()), entry); err != nil {
+		w.o.Log.Error("who did it could not be kept", "action", entry.Action, "who", entry.Who, "err", err)
+	}
 	api.WriteJSON(rw, http.StatusOK, claimed)
 	return nil
+}
+
+// whoAmI is hearth.Whoami with what there is beyond gateways: of a person, or their token, what they may do where.
+type whoAmI struct {
+	hearth.Whoami
+	Tenant string         `json:"tenant,omitempty"`
+	User   string         `json:"user,omitempty"` // the id of the person; their address is the name of their session
+	Grants []hearth.Grant `json:"grants,omitempty"`
 }
 
 func (w *Web) whoami(rw http.ResponseWriter, r *http.Request) error {
@@ -148,7 +163,10 @@ func (w *Web) whoami(rw http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	who := hearth.Whoami{Home: token.Home, TokenName: token.Name, Scope: token.Scope, MQTT: w.o.Broker}
+	who := whoAmI{
+		Whoami: hearth.Whoami{Home: token.Home, TokenName: token.Name, Scope: token.Scope, MQTT: w.o.Broker},
+		Tenant: token.Tenant, User: token.User, Grants: token.Grants,
+	}
 	if token.Scope == hearth.ScopeGateway {
 		who.Scope = hearth.ScopeWrite // which it is, and its command topics beside: the form others rely on
 	}
@@ -202,9 +220,12 @@ func (w *Web) sync(rw http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	sync, err := w.o.Series.Sync(home)
+	sync, err := w.o.Sync(r.Context(), home)
 	if err != nil {
 		return err
+	}
+	if w.o.Pace != nil {
+		w.o.Pace(home, rw.Header())
 	}
 	api.WriteJSON(rw, http.StatusOK, sync)
 	return nil

@@ -10,6 +10,7 @@ import (
 
 const (
 	hubRing = 1024             // events of one home kept for those who resume
+	hubBeat = 10 * time.Second // after so long a token that was taken away sees no more
 	hubLife = 10 * time.Minute // how long they are kept for one that nobody watches
 )
 
@@ -42,7 +43,7 @@ func (h *hubs) watch(home string) *api.Hub {
 	}
 	w := h.of[home]
 	if w == nil {
-		w = &watched{hub: api.NewHub(api.HubOptions{Ring: hubRing})}
+		w = &watched{hub: api.NewHub(api.HubOptions{Ring: hubRing, Heartbeat: hubBeat})}
 		h.of[home] = w
 		if h.closed {
 			w.hub.Close()

@@ -3,9 +3,11 @@ package web
 import (
 	"embed"
 	"errors"
+	"fmt"
 	"html/template"
 	"io/fs"
 	"net/http"
+	"strings"
 
 	"hearth"
 	"hearth/api"
@@ -13,6 +15,12 @@ import (
 
 //go:embed static pages
 var pageFiles embed.FS
+
+// A look is what a page is made of: its body, one of pages/, inside the frame that all of them have in common.
+type look struct {
+	body, Title, Script string
+	Styles              []string // of static/, as the script
+}
 
 // mountPages puts the pages and what they are made of onto the router. A page is a frame only: what it shows and does
 // goes through the REST interface.
@@ -22,8 +30,17 @@ func (w *Web) mountPages(mux *http.ServeMux) {
 		panic(err)
 	}
 	mux.Handle("GET /static/", api.Assets(static))
-	mux.Handle("GET /{$}", w.o.Auth.Page(hearth.ScopeRead, http.HandlerFunc(w.homesPage)))
-	mux.Handle("GET /explore", w.o.Auth.Page(hearth.ScopeRead, http.HandlerFunc(w.explorePage)))
+	for path, look := range map[string]look{
+		"/{$}":     {"app", "Homes", "homes", []string{"style", "cloud"}},
+		"/alerts":  {"app", "Alerts", "alertlist", []string{"style", "cloud", "people", "alerts"}},
+		"/jobs":    {"app", "Jobs", "jobs", []string{"style", "cloud", "people", "jobs"}},
+		"/explore": {"app", "Explore", "explore", []string{"style", "cloud", "vendor/uplot", "explore"}},
+		"/people":  {"app", "People", "people", []string{"style", "cloud", "people"}},
+	} {
+		mux.Handle("GET "+path, w.o.Auth.Page(hearth.ScopeRead, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			servePage(rw, http.StatusOK, look, w.frame(r))
+		})))
+	}
 	mux.Handle("GET /homes/{home}", w.o.Auth.Page(hearth.ScopeRead, http.HandlerFunc(w.homePage)))
 }
 
@@ -40,18 +57,14 @@ func (w *Web) frame(r *http.Request) frame {
 	return frame{Version: w.o.Version, Add: err == nil}
 }
 
-func servePage(rw http.ResponseWriter, r *http.Request, status int, name string, about frame) {
-	api.WritePage(rw, r, status, template.Must(template.ParseFS(pageFiles, "pages/"+name)), about)
-}
-
-// homesPage lists the homes.
-func (w *Web) homesPage(rw http.ResponseWriter, r *http.Request) {
-	servePage(rw, r, http.StatusOK, "homes.html", w.frame(r))
-}
-
-// explorePage lays histories over each other.
-func (w *Web) explorePage(rw http.ResponseWriter, r *http.Request) {
-	servePage(rw, r, http.StatusOK, "explore.html", w.frame(r))
+// servePage answers with a page. A template that fails is a programmer's mistake and panics.
+func servePage(rw http.ResponseWriter, status int, look look, about any) {
+	var text strings.Builder
+	page := template.Must(template.ParseFS(pageFiles, "pages/frame.html", "pages/"+look.body+".html"))
+	if err := page.Execute(&text, struct{ Look, About any }{look, about}); err != nil {
+		panic(fmt.Sprintf("page %s: %v", look.Title, err))
+	}
+	api.WriteHTML(rw, status, api.HTML(text.String()))
 }
 
 // homePage shows one home. One that the session does not see is not found, whether it exists or not.
@@ -64,10 +77,10 @@ func (w *Web) homePage(rw http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case errors.Is(err, &hearth.Error{Code: hearth.CodeNotFound}):
-		servePage(rw, r, http.StatusNotFound, "gone.html", about)
+		servePage(rw, http.StatusNotFound, look{"gone", "No such home", "", []string{"style"}}, about)
 	case err != nil:
 		api.Fail(rw, r, err)
 	default:
-		servePage(rw, r, http.StatusOK, "home.html", about)
+		servePage(rw, http.StatusOK, look{"app", about.Name, "home", []string{"vendor/uplot", "style", "cloud"}}, about)
 	}
 }

@@ -81,7 +81,7 @@ func TestPagesFindTheirParts(t *testing.T) {
 			follow(path[:strings.LastIndex(path, "/")+1], body)
 		}
 	}
-	for _, path := range []string{"/", "/homes/" + g.Home, "/homes/none"} {
+	for _, path := range []string{"/", "/alerts", "/homes/" + g.Home, "/homes/none"} {
 		_, body := s.ask(t, "GET", path, s.admin, "")
 		if strings.Contains(body, "<script>") || strings.Contains(body, "style=") {
 			t.Errorf("%s has what the policy forbids", path)

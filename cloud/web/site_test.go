@@ -21,6 +21,7 @@ import (
 	"hearth/cloud/accounts"
 	"hearth/cloud/downlink"
 	"hearth/cloud/fleet"
+	"hearth/cloud/influxql"
 	"hearth/cloud/ingest"
 	"hearth/cloud/series"
 	"hearth/cloud/web"
@@ -106,7 +107,7 @@ func (s *site) serve(store *series.Store, down *downlink.Downlink, log *slog.Log
 	})
 	return web.New(web.Options{
 		Accounts: s.books, Series: store, Fleet: s.fleet, Commands: down, Auth: auth, MQTT: down.Handler(), Version: "1.2.3", Log: log,
-		Influx:  web.Influx{WriteV1: in.WriteV1, WriteV2: in.WriteV2, Query: in.Query, Ping: in.Ping, Health: in.Health},
+		Influx:  web.Influx{WriteV1: in.WriteV1, WriteV2: in.WriteV2, Query: influxql.New(influxql.Options{Source: store, Homes: s.books, Admit: in.Admit}).ServeHTTP, Ping: in.Ping, Health: in.Health},
 		Metrics: func(*api.Metrics) {},
 	})
 }

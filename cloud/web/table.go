@@ -17,7 +17,7 @@ import (
 func (w *Web) table() api.Table {
 	return api.Table{
 		Title: "Hearth receiver", Version: w.o.Version, Summary: "Homes, their devices, commands, history and live events",
-		Routes: slices.Concat(w.homeRoutes(), w.gatewayRoutes(), w.deviceRoutes(), w.commandRoutes(), w.watchRoutes(), w.o.More),
+		Routes: slices.Concat(w.homeRoutes(), w.gatewayRoutes(), w.deviceRoutes(), w.commandRoutes(), w.watchRoutes(), w.directRoutes(), w.o.More),
 		Audit:  w.audit,
 	}
 }
@@ -62,7 +62,7 @@ func (w *Web) homeRoutes() []api.Route {
 		{
 			Method: "GET", Path: "/api/v1/whoami", ID: "whoAmI",
 			Summary:  "What the token is, of any scope, and where its gateway finds the broker",
-			Response: hearth.Whoami{}, Problems: []string{hearth.CodeUnknownToken}, Handler: w.whoami,
+			Response: whoAmI{}, Problems: []string{hearth.CodeUnknownToken}, Handler: w.whoami,
 		},
 		{
 			Method: "GET", Path: "/api/v1/openapi.json", ID: "getDocument", Scope: hearth.ScopeRead,
@@ -151,12 +151,17 @@ func (w *Web) watchRoutes() []api.Route {
 		},
 		{
 			Method: "GET", Path: "/api/v1/homes/{home}/events", ID: "watchEvents", Scope: hearth.ScopeRead,
-			Summary: "Server-sent events device, reading, command and status; Last-Event-ID resumes, an unknown one begins with an event snapshot and all devices",
+			Summary: "Server-sent events device, reading, command, status, alert and online; Last-Event-ID resumes, an unknown one begins with an event snapshot and all devices",
 			Query: []api.Param{
 				{Name: "device", Summary: "only of this device"},
 				{Name: "snapshot", Summary: "1 begins with an event snapshot and all devices", Options: []string{"1"}},
 			},
 			Media: "text/event-stream", Problems: []string{hearth.CodeNotFound}, Handler: w.events,
+		},
+		{
+			Method: "GET", Path: "/api/v1/tenants/{tenant}/events", ID: "watchTenant", Scope: hearth.ScopeRead,
+			Summary: "Server-sent events of a tenant as a whole: home and job",
+			Media:   "text/event-stream", Problems: []string{hearth.CodeNotFound}, Handler: w.tenantEvents,
 		},
 	}
 }

@@ -28,6 +28,21 @@ type Fleet interface {
 	Put(ctx context.Context, home string, devices []hearth.DeviceView) error
 }
 
+// Direct takes what devices without a gateway say. Once Announce or Report returns nil, it is durable.
+type Direct interface {
+	Announce(ctx context.Context, home string, id hearth.ID, a hearth.Announcement) (hearth.DeviceView, error)
+	Report(ctx context.Context, token hearth.Token, home string, readings []hearth.DirectReading) error
+	Forget(ctx context.Context, home string, id hearth.ID) error
+}
+
+// Series are the homes' readings: *series.Store, or one that has old ones elsewhere.
+type Series interface {
+	History(home, series, field string, from, to time.Time, points int) (hearth.History, error)
+	Points(home, series, field string, from, to time.Time, each func(t int64, v hearth.Value) bool) error
+	Ledger(home string, from, to time.Time) (series.LedgerReport, error)
+	Sync(home string) (hearth.Sync, error)
+}
+
 // Commands are the homes' commands. Wait returns a command when it is final, or as it is when ctx ends.
 type Commands interface {
 	Do(ctx context.Context, home string, cmd hearth.Command) (hearth.Record, error)
@@ -44,17 +59,22 @@ type Influx struct {
 // Options are what a Web is made of.
 type Options struct {
 	Accounts *accounts.Accounts
-	Series   *series.Store
+	Series   Series
 	Fleet    Fleet
 	Commands Commands
+	Direct   Direct // nil: there are no devices without a gateway
 	Influx   Influx
-	More     []api.Route  // of other rooms
-	MQTT     http.Handler // MQTT over WebSocket; nil where gateways use another broker
-	Broker   string       // that broker's address, as gateways reach it; "" for this receiver's own
+	More     []api.Route                                                 // of other rooms
+	People   People                                                      // nil: nobody signs in, tokens are all there is
+	Sync     func(ctx context.Context, home string) (hearth.Sync, error) // up to where a home's batches are durable; nil: as Series says
+	Pace     func(home string, answer http.Header)                       // tells a gateway that asks how far the receiver is how fast to go on; nil: it may as it likes
+	MQTT     http.Handler                                                // MQTT over WebSocket; nil where gateways use another broker
+	Broker   string                                                      // that broker's address, as gateways reach it; "" for this receiver's own
 
 	Auth        *api.Auth
-	Metrics     func(*api.Metrics) // samples
-	OpenMetrics bool               // /metrics needs no token
+	Added       func(accounts.Home) // is told of homes that are new; nil: nobody is
+	Metrics     func(*api.Metrics)  // samples
+	OpenMetrics bool                // /metrics needs no token
 	Version     string
 	Now         func() time.Time // nil: time.Now
 	Log         *slog.Logger
@@ -74,6 +94,9 @@ func New(o Options) *Web {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Sync == nil {
+		o.Sync = func(_ context.Context, home string) (hearth.Sync, error) { return o.Series.Sync(home) }
+	}
 	w := &Web{o: o, hubs: newHubs(o.Now), claims: api.NewThrottle(claimTries, time.Minute, o.Now)}
 	w.handler = w.timed(api.Guard(o.Log, w.routes()))
 	return w
@@ -90,6 +113,14 @@ func (w *Web) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 
 // Publish tells those who watch a home of something that happened; see package api for the kinds. It never blocks.
 func (w *Web) Publish(home, kind string, body any) { w.hubs.publish(home, kind, body) }
+
+// PublishTenant is Publish for those who watch a tenant as a whole.
+func (w *Web) PublishTenant(tenant, kind string, body any) {
+	w.hubs.publish(tenantHub(tenant), kind, body)
+}
+
+// tenantHub names a tenant's events among those of homes, whose ids have no slash.
+func tenantHub(tenant string) string { return "tenants/" + tenant }
 
 // Close ends all live streams and refuses new ones: a server that shuts down waits for them.
 func (w *Web) Close() { w.hubs.close() }
@@ -114,6 +145,7 @@ func (w *Web) routes() http.Handler {
 	mux.Handle("GET /problems/", api.Problems())
 	mux.Handle("GET /openapi.json", http.RedirectHandler("/api/v1/openapi.json", http.StatusPermanentRedirect))
 	w.mountPages(mux)
+	w.mountPeople(mux)
 	return api.Routed(mux)
 }
 

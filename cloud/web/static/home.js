@@ -11,6 +11,7 @@ import { Ledger } from "./ledger.js";
 import { Live } from "./live.js";
 import { Top } from "./nav.js";
 import { Poll } from "./poll.js";
+import { Stale } from "./stale.js";
 
 const { home, name, control } = document.body.dataset;
 const base = "/api/v1/homes/" + encodeURIComponent(home);
@@ -29,8 +30,7 @@ function whole(s) {
 
 function Notices({ details, error, lost }) {
   const notices = [];
-  if (live.ended) notices.push(html`<p class="notice bad" role="alert">The session has ended. Open the page through its link again.</p>`);
-  else if (lost) notices.push(html`<p class="notice bad" role="alert"><strong>Connection lost.</strong> What you see is from ${clock(lost)} and may be old; it comes back by itself.</p>`);
+  if (live.ended || lost) notices.push(html`<${Stale} ended=${live.ended} lost=${lost} since=${lost}/>`);
   if (error) notices.push(html`<p class="notice bad" role="alert">${error}</p>`);
   if (details && !details.last_seen) notices.push(html`<p class="notice">No gateway has joined this home yet.</p>`);
   else if (details && !details.online && !lost) {
@@ -42,7 +42,7 @@ function Notices({ details, error, lost }) {
 function Alerts({ alerts }) {
   if (!alerts.length) return null;
   return html`<section class="card part" id="alerts" aria-labelledby="alerts-title"><h2 id="alerts-title">Alerts</h2>
-    <ul>${alerts.map((a) => html`<li class="row"><span class="chip bad">${kindWords(a.kind)}</span><span class="words">${detailWords(a)} ${a.about && html`<code class="quiet">${a.about}</code>`}</span></li>`)}</ul></section>`;
+    <ul>${alerts.map((a) => html`<li class="row"><span class="chip bad">${kindWords(a.kind)}</span><span class="words">${detailWords(a)} ${a.about && a.kind !== "threshold" && html`<code class="quiet">${a.about}</code>`}</span></li>`)}</ul></section>`;
 }
 
 function Fact({ words, children }) { return html`<div><dt>${words}</dt><dd>${children}</dd></div>`; }

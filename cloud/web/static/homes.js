@@ -6,6 +6,7 @@ import { AddHome } from "./addhome.js";
 import { age, clock, number } from "./format.js";
 import { Top } from "./nav.js";
 import { Poll } from "./poll.js";
+import { Stale } from "./stale.js";
 
 const { version, add } = document.body.dataset;
 const byName = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" }).compare;
@@ -46,10 +47,7 @@ function kept(before, homes) {
 }
 
 function Notices({ poll }) {
-  if (poll.ended) return html`<p class="notice bad" role="alert">The session has ended. Open the page through its link again.</p>`;
-  if (poll.connected === false) {
-    return html`<p class="notice bad" role="alert"><strong>Connection lost.</strong> ${poll.at ? "What you see is from " + clock(poll.at) + " and may be old." : ""} It is tried again all the time.</p>`;
-  }
+  if (poll.ended || poll.connected === false) return html`<${Stale} ended=${poll.ended} lost=${poll.connected === false} since=${poll.at}/>`;
   return poll.error ? html`<p class="notice bad" role="alert">${poll.error}</p>` : null;
 }
 

@@ -2,7 +2,7 @@
 
 import { html } from "./vendor/preact.js";
 
-const places = [["/", "Homes"], ["/explore", "Explore"]];
+const places = [["/", "Homes"], ["/alerts", "Alerts"], ["/jobs", "Jobs"], ["/explore", "Explore"], ["/people", "People"]];
 
 /** The line at the top of every page; children stand at its end. */
 export function Top({ title, children }) {
