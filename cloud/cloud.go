@@ -7,9 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
-	"net/http"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -17,10 +18,15 @@ import (
 	"hearth"
 	"hearth/api"
 	"hearth/cloud/accounts"
+	"hearth/cloud/archive"
+	"hearth/cloud/certs"
 	"hearth/cloud/downlink"
 	"hearth/cloud/fleet"
+	"hearth/cloud/influxql"
 	"hearth/cloud/ingest"
-	"hearth/cloud/series"
+	"hearth/cloud/jobs"
+	"hearth/cloud/notify"
+	"hearth/cloud/people"
 	"hearth/cloud/web"
 	"hearth/settings"
 )
@@ -33,66 +39,107 @@ type Options struct {
 	Log     *slog.Logger
 }
 
-// stopTime is how long requests under way get at the end.
-const stopTime = 3 * time.Second
-
 // Run serves until ctx ends; then it returns nil, with everything stored.
 func Run(ctx context.Context, c Config, o Options) (err error) {
+	certificates, err := c.certificates(o.Log)
+	if err != nil {
+		return err
+	}
 	books, err := OpenAccounts(ctx, c, o.Log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, books.Close()) }()
-	store, err := series.Open(c.seriesDir(), series.Options{Retention: c.Series.Retention.Std(), Log: o.Log})
+	kept, err := openReadings(ctx, c, books, o.Version, o.Log)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
+	defer func() { err = errors.Join(err, kept.close()) }()
+	house, err := build(ctx, c, o, certificates, books, kept)
+	if err != nil {
+		return err
+	}
+	return house.run(ctx, c, o)
+}
 
-	var site *web.Web // is told of events by rooms that it is made of
-	publish := func(home, kind string, body any) {
-		if site != nil {
-			site.Publish(home, kind, body)
-		}
+// rooms are the parts of a receiver that work while it runs.
+type rooms struct {
+	books   *accounts.Accounts
+	kept    *readings
+	homes   *fleet.Fleet
+	told    tidings
+	down    *downlink.Downlink
+	works   *jobs.Jobs
+	copies  *archive.Archive
+	persons *people.People
+	door    front
+}
+
+// build makes the rooms and the doors between them.
+func build(ctx context.Context, c Config, o Options, certificates *certs.Certificates, books *accounts.Accounts, kept *readings) (*rooms, error) {
+	r := &rooms{books: books, kept: kept}
+	tell := newHerald(o.Version, &r.told, o.Log)
+	var err error
+	if r.homes, err = fleet.Open(ctx, fleet.Options{Accounts: books, Last: kept.store.Last, Emit: tell.home, Tell: tell.broker, Alerts: r.told.of, Log: o.Log}); err != nil {
+		return nil, err
 	}
-	homes, err := fleet.Open(ctx, fleet.Options{Accounts: books, Last: store.Last, Emit: publish, Log: o.Log})
-	if err != nil {
-		return err
-	}
-	down, err := newDownlink(c, books, homes, publish, o.Log)
-	if err != nil {
-		return err
+	kept.homes = r.homes
+	if err := r.told.open(ctx, c, o, books, kept.store, r.homes, certificates, tell.home); err != nil {
+		return nil, err
 	}
 	auth := newAuth(books, o.Log)
 	in := ingest.New(ingest.Options{
-		Store: store, Accounts: books, Check: auth.Check, Rate: int64(c.Ingest.Rate), Version: o.Version, Log: o.Log,
-		Live: func(a ingest.Arrival) { homes.Arrived(a.Home, a.Readings, a.Gaps, backlogOf(a)) },
+		Store: kept.writer(), Accounts: books, Check: auth.Check, Rate: int64(c.Ingest.Rate), Drain: int64(c.Ingest.Drain), Version: o.Version, Log: o.Log,
+		Live: func(a ingest.Arrival) { r.homes.Arrived(a.Home, a.Readings, a.Gaps, backlogOf(a)) },
 	})
-	site = web.New(web.Options{
-		Accounts: books, Series: store, Fleet: homes, Commands: down, Auth: auth,
-		Influx: web.Influx{WriteV1: in.WriteV1, WriteV2: in.WriteV2, Query: in.Query, Ping: in.Ping, Health: in.Health},
-		MQTT:   down.Handler(), Broker: cmp.Or(c.MQTT.Public, c.MQTT.Broker),
-		Metrics: metricsOf(o.Version, store, in, homes, down), OpenMetrics: c.Web.OpenMetrics, Version: o.Version, Log: o.Log,
+	direct := &directDevices{homes: r.homes, in: in}
+	passing := newWatched()
+	if r.down, err = newDownlink(c, books, r.homes, direct, certificates, passing, tell, o.Log); err != nil {
+		return nil, err
+	}
+	tell.down = r.down
+	r.works = newJobs(books, r.homes, r.down, tell, o.Log)
+	r.copies = archive.New(archive.Options{Data: c.Data, Accounts: books, Series: kept.store, Version: o.Version, Log: o.Log})
+	r.persons = newPeople(c, books, kept, auth, r.told.mail, tell.changed, o.Log)
+	questions := influxql.New(influxql.Options{Source: kept.source(), Homes: books, Admit: in.Admit, Retention: c.Series.Retention.Std(), Log: o.Log})
+	samples := &gauges{version: o.Version, started: time.Now(), data: c.Data, rooms: r, in: in, certificates: certificates, watched: passing, log: o.Log}
+	tell.site = web.New(web.Options{
+		Accounts: books, Series: kept.source(), Fleet: r.homes, Commands: r.down, Direct: direct, Auth: auth, People: r.persons,
+		More:   slices.Concat(kept.routes(), r.persons.Routes(), r.told.routes(), r.works.Routes(), tell.routes()),
+		Added:  func(h accounts.Home) { tell.changed(h, hearth.HomeAdded) },
+		Influx: web.Influx{WriteV1: in.WriteV1, WriteV2: in.WriteV2, Query: questions.ServeHTTP, Ping: in.Ping, Health: in.Health},
+		Sync:   kept.sync, Pace: in.Pace, MQTT: r.down.Handler(), Broker: cmp.Or(c.MQTT.Public, c.MQTT.Broker),
+		Metrics: samples.fill, OpenMetrics: c.Web.OpenMetrics, Version: o.Version, Log: o.Log,
 	})
+	r.door = front{certificates: certificates, site: tell.site, watched: passing, log: o.Log}
+	return r, nil
+}
+
+// run opens the doors to the world, and works until ctx ends.
+func (r *rooms) run(ctx context.Context, c Config, o Options) error {
 	group, ctx := errgroup.WithContext(ctx)
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Web.Listen)
 	if err != nil {
 		return fmt.Errorf("listening for HTTP (web.listen): %w", err)
 	}
-	if err := errors.Join(down.Listen(ctx), firstLink(ctx, books, listener.Addr().String(), c, o)); err != nil {
+	if err := errors.Join(r.down.Listen(ctx), r.copies.Listen(ctx), firstLink(ctx, r.books, listener.Addr().String(), c, o)); err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	group.Go(func() error { return serve(ctx, listener, site, o.Log) })
-	group.Go(func() error { return down.Run(ctx) })
-	group.Go(func() error { return homes.Run(ctx) })
-	group.Go(func() error { return store.Run(ctx) })
-	group.Go(func() error { return watchdog(ctx, books, store, o.Log) })
+	group.Go(func() error { return r.door.serve(ctx, listener) })
+	group.Go(func() error { return r.door.serveUnencrypted(ctx, c.Web) })
+	group.Go(func() error { return watchdog(ctx, r.books, r.kept.store, o.Log) })
+	for _, run := range []func(context.Context) error{r.copies.Serve, r.down.Run, r.homes.Run, r.persons.Run, r.told.run, r.works.Run, r.kept.run} {
+		group.Go(func() error { return run(ctx) })
+	}
 	o.Ready(listener.Addr().String())
 	return group.Wait()
 }
 
 // OpenAccounts opens the accounts alone, as the commands beside `run` do while the receiver runs.
 func OpenAccounts(ctx context.Context, c Config, log *slog.Logger) (*accounts.Accounts, error) {
+	if err := archive.Finished(c.Data); err != nil {
+		return nil, err
+	}
 	database := c.Accounts.Database
 	if c.Accounts.DatabaseFile != "" {
 		var err error
@@ -103,12 +150,17 @@ func OpenAccounts(ctx context.Context, c Config, log *slog.Logger) (*accounts.Ac
 	return accounts.Open(ctx, accounts.Options{Database: database, Dir: c.Data})
 }
 
-func newDownlink(c Config, books *accounts.Accounts, homes *fleet.Fleet, publish func(home, kind string, body any), log *slog.Logger) (*downlink.Downlink, error) {
+func newDownlink(c Config, books *accounts.Accounts, homes *fleet.Fleet, direct downlink.Direct, certificates *certs.Certificates, watched *watched, tell *herald, log *slog.Logger) (*downlink.Downlink, error) {
 	o := downlink.Options{
-		Accounts: books, Device: homes.Device, Online: homes.Online, Reading: homes.Live, Log: log,
+		Accounts: books, Device: homes.Device, Online: homes.Online, Reading: homes.Live, Direct: direct, Log: log,
 		Changed: func(home string, r hearth.Record) {
 			homes.Command(home, r)
-			publish(home, api.EventCommand, r)
+			watched.command(r)
+			tell.home(home, api.EventCommand, r)
+		},
+		Elsewhere: func(home string, r hearth.Record) {
+			homes.Command(home, r)
+			tell.elsewhere(home, api.EventCommand, r)
 		},
 		Event: func(home, kind string, payload []byte) {
 			if err := gatewayEvent(homes, home, kind, payload); err != nil {
@@ -118,6 +170,9 @@ func newDownlink(c Config, books *accounts.Accounts, homes *fleet.Fleet, publish
 	}
 	if c.MQTT.Broker == "" {
 		o.Embedded = &downlink.Embedded{Listen: c.MQTT.Listen}
+		if c.MQTT.TLS {
+			o.Embedded.TLS = certificates.Plain()
+		}
 		return downlink.New(o), nil
 	}
 	o.External = &downlink.External{Broker: c.MQTT.Broker, Username: c.MQTT.Username}
@@ -149,16 +204,39 @@ func backlogOf(a ingest.Arrival) *uint64 {
 	return &left
 }
 
+func newPeople(c Config, books *accounts.Accounts, kept *readings, auth *api.Auth, mail notify.Mail, changed func(accounts.Home, string), log *slog.Logger) *people.People {
+	o := people.Options{
+		Accounts: books, Auth: auth, Address: web.ClientAddress, URL: c.Web.Public, Log: log,
+		Erase: kept.erasing.home,
+		Changed: func(h accounts.Home, change string) {
+			if change == hearth.HomeRemoved {
+				kept.homes.Remove(h.ID)
+			}
+			changed(h, change)
+		},
+		Readings: func(ctx context.Context, home string, w io.Writer) error {
+			return archive.Export(ctx, w, kept.store, home)
+		},
+	}
+	if mail.Host != "" {
+		o.Mail = mail.Send
+	}
+	return people.New(o)
+}
+
 func newAuth(books *accounts.Accounts, log *slog.Logger) *api.Auth {
-	return api.NewAuth(api.AuthOptions{
-		Find: func(secret string) (hearth.Token, bool) {
-			token, ok, err := books.Find(context.Background(), secret)
+	known := func(find func(context.Context, string) (hearth.Token, bool, error)) func(string) (hearth.Token, bool) {
+		return func(secret string) (hearth.Token, bool) {
+			token, ok, err := find(context.Background(), secret)
 			if err != nil {
 				log.Error("a token could not be looked up, so it is taken for unknown", "err", err)
 			}
 			return token, ok
-		},
-		Cookie: web.CookieName, Address: web.ClientAddress, Narrow: web.Narrow(books),
+		}
+	}
+	return api.NewAuth(api.AuthOptions{
+		Find: known(books.Find), Session: known(books.Session),
+		Cookie: web.CookieName, Address: web.ClientAddress, Narrow: web.Narrow(books), Denied: web.Denied(books),
 		Hint: "hearth-cloud token add -config /etc/hearth/cloud.yaml -name NAME -scope admin",
 	})
 }
@@ -178,28 +256,5 @@ func firstLink(ctx context.Context, books *accounts.Accounts, address string, c 
 	}
 	c.Web.Listen = address // the port may have been chosen by the system
 	o.Link(c.URL() + "/?token=" + secret)
-	return nil
-}
-
-func serve(ctx context.Context, listener net.Listener, site *web.Web, log *slog.Logger) error {
-	server := api.NewServer(site, log)
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	select {
-	case err := <-failed:
-		return fmt.Errorf("serving HTTP: %w", err)
-	case <-ctx.Done():
-	}
-	site.Close()
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
-	defer cancel()
-	if server.Shutdown(stop) != nil { // somebody is slow: what is durable was answered, the rest comes again
-		if err := server.Close(); err != nil {
-			return fmt.Errorf("stopping HTTP: %w", err)
-		}
-	}
-	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serving HTTP: %w", err)
-	}
 	return nil
 }

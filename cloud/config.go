@@ -8,8 +8,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"time"
+	"strings"
 
+	"hearth/cloud/archive"
 	"hearth/settings"
 )
 
@@ -23,31 +24,32 @@ type Config struct {
 	Ingest   IngestConfig   `yaml:"ingest"`
 	Series   SeriesConfig   `yaml:"series"`
 	Accounts AccountsConfig `yaml:"accounts"`
+	Mail     MailConfig     `yaml:"mail"`
+	Notify   NotifyConfig   `yaml:"notify"`
 }
 
 // WebConfig is the one port that has to be open: pages, API, writes, and MQTT over WebSocket.
 type WebConfig struct {
-	Listen      string `yaml:"listen"`
-	OpenMetrics bool   `yaml:"open_metrics"`
+	Listen      string    `yaml:"listen"`
+	Public      string    `yaml:"public"`
+	OpenMetrics bool      `yaml:"open_metrics"`
+	TLS         TLSConfig `yaml:"tls"`
 }
 
 // MQTTConfig is the embedded broker's plain listener, or an existing broker.
 type MQTTConfig struct {
 	Listen       string `yaml:"listen"`
+	TLS          bool   `yaml:"tls"`
 	Broker       string `yaml:"broker"`
 	Public       string `yaml:"public"`
 	Username     string `yaml:"username"`
 	PasswordFile string `yaml:"password_file"`
 }
 
-// IngestConfig is how fast one home may write.
+// IngestConfig is how fast one home may write, and how fast all of them together send what has piled up.
 type IngestConfig struct {
-	Rate settings.Size `yaml:"rate"`
-}
-
-// SeriesConfig is how long readings are kept; 0 for good.
-type SeriesConfig struct {
-	Retention settings.Duration `yaml:"retention"`
+	Rate  settings.Size `yaml:"rate"`
+	Drain settings.Size `yaml:"drain"`
 }
 
 // AccountsConfig is where homes, tokens and commands are.
@@ -61,10 +63,11 @@ func DefaultConfig() Config {
 	return Config{
 		Data:   "/var/lib/hearth-cloud",
 		Log:    "info",
-		Web:    WebConfig{Listen: "127.0.0.1:8480"},
+		Web:    WebConfig{Listen: "127.0.0.1:8480", TLS: TLSConfig{ACME: ACMEConfig{Hosts: []string{}, Directory: letsEncrypt}}},
 		MQTT:   MQTTConfig{Listen: "127.0.0.1:8483"},
 		Ingest: IngestConfig{Rate: 10_000_000},
-		Series: SeriesConfig{Retention: settings.Duration(400 * 24 * time.Hour)},
+		Series: defaultSeries(),
+		Mail:   MailConfig{TLS: "starttls"},
 	}
 }
 
@@ -93,18 +96,31 @@ func (c *Config) Level() slog.Level {
 }
 
 // seriesDir is where the readings are.
-func (c *Config) seriesDir() string { return filepath.Join(c.Data, "series") }
+func (c *Config) seriesDir() string { return filepath.Join(c.Data, archive.SeriesDir) }
 
-// URL is where the pages are for somebody on this machine.
+// URL is where the pages are: web.public, or else as somebody on this machine reaches them.
 func (c *Config) URL() string {
+	if c.Web.Public != "" {
+		return strings.TrimRight(c.Web.Public, "/")
+	}
+	scheme := "http://"
+	if c.Web.TLS.On() {
+		scheme = "https://"
+	}
 	host, port, err := net.SplitHostPort(c.Web.Listen)
 	if err != nil {
-		return "http://" + c.Web.Listen
+		return scheme + c.Web.Listen
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	if hosts := c.Web.TLS.ACME.Hosts; len(hosts) > 0 {
+		host = hosts[0]
+	}
+	if c.Web.TLS.On() && port == "443" {
+		return scheme + host
+	}
+	return scheme + net.JoinHostPort(host, port)
 }
 
 // Check implements the check of settings.
@@ -116,6 +132,9 @@ func (c *Config) Check() error {
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log) {
 		problems = append(problems, settings.At("$.log", "log is debug, info, warn or error, not %s", c.Log))
 	}
+	if c.MQTT.TLS && !c.Web.TLS.On() {
+		problems = append(problems, settings.At("$.mqtt.tls", "tls uses the certificates of web.tls: say there where they come from"))
+	}
 	return errors.Join(problems...)
 }
 
@@ -123,6 +142,9 @@ func (c *Config) Check() error {
 func (c *WebConfig) Check() error {
 	if !isAddress(c.Listen) {
 		return settings.At("$.listen", "listen is an address with a port, as in 127.0.0.1:8480 or :8480, not %q", c.Listen)
+	}
+	if c.Public != "" && !isSite(c.Public) {
+		return settings.At("$.public", "public is the address of the pages as others reach them, as in https://hearth.example, not %q", c.Public)
 	}
 	return nil
 }
@@ -149,13 +171,8 @@ func (c *IngestConfig) Check() error {
 	if c.Rate != 0 && c.Rate < 100_000 {
 		return settings.At("$.rate", "rate is at least 100kB a second, or 0 for no limit")
 	}
-	return nil
-}
-
-// Check implements the check of settings.
-func (c *SeriesConfig) Check() error {
-	if d := c.Retention.Std(); d != 0 && d < 24*time.Hour {
-		return settings.At("$.retention", "retention is at least 1d, or 0 to keep everything")
+	if c.Drain != 0 && c.Drain < 10_000 {
+		return settings.At("$.drain", "drain is at least 10kB a second, or 0 for no limit")
 	}
 	return nil
 }
