@@ -81,6 +81,7 @@ func TestTwoReceivers(t *testing.T) {
 			t.Fatalf("%d deliveries arrived", len(numbers))
 		}
 	}
+	settled(t, first, target)
 	quietOnPostgres(t, first, target)
 	mu.Lock()
 	defer mu.Unlock()
@@ -91,6 +92,27 @@ func TestTwoReceivers(t *testing.T) {
 	}
 	if len(numbers) != alerts+commands || len(ids) != alerts+commands {
 		t.Errorf("%d deliveries of %d events, want %d", len(numbers), len(ids), alerts+commands)
+	}
+}
+
+// settled waits until nothing is left to deliver: what has arrived is noted as delivered a moment later.
+func settled(t *testing.T, n *Notify, target Target) {
+	t.Helper()
+	stored, err := n.target(t.Context(), accounts.MainTenant, target.ID)
+	must(t, err)
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for limit := time.After(30 * time.Second); ; {
+		view, err := n.view(t.Context(), stored)
+		must(t, err)
+		if view.Pending == 0 {
+			return
+		}
+		select {
+		case <-look.C:
+		case <-limit:
+			t.Fatalf("%d deliveries are still under way", view.Pending)
+		}
 	}
 }
 
