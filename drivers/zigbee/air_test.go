@@ -58,7 +58,8 @@ type member struct {
 	unheard   bool // its acknowledgements are lost
 	left      bool
 	sequence  uint8
-	heard     []zcl.Frame // commands of clusters
+	heard     []zcl.Frame    // commands of clusters
+	hears     []zdo.Neighbor // its table of neighbours
 }
 
 func lamp(ieee radio.IEEE, nwk radio.NWK) *member {
@@ -373,6 +374,8 @@ func (m *member) hearZDO(got radio.Message) []radio.Event {
 			return say(got.Cluster, zdo.SimpleDescriptorResponse{Sequence: sequence, Status: zdo.InvalidEndpoint, NWK: m.nwk}.Append(nil))
 		}
 		return say(got.Cluster, zdo.SimpleDescriptorResponse{Sequence: sequence, NWK: m.nwk, Descriptor: m.endpoints[i]}.Append(nil))
+	case zdo.ClusterNeighborTableRequest:
+		return say(got.Cluster, zdo.NeighborTableResponse{Sequence: sequence, Total: uint8(len(m.hears)), Neighbors: m.hears}.Append(nil))
 	case zdo.ClusterBindRequest:
 		r, _ := zdo.ParseBindRequest(got.Data)
 		m.bindings = append(m.bindings, r.Binding)

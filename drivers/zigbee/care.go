@@ -45,6 +45,7 @@ func (s *session) careOnce(now time.Time) {
 	}
 	s.careDevices(now)
 	s.careUpdates(now)
+	s.careLosses(now)
 	if s.backup.due(now) {
 		s.tasks.start(s.makeBackup)
 	}

@@ -33,6 +33,10 @@ func (s *session) handle(e radio.Event) {
 		s.arrived(e.IEEE, e.NWK, announceWait)
 	case radio.Left:
 		s.left(e)
+	case radio.Missed:
+		s.d.mu.Lock()
+		defer s.d.mu.Unlock()
+		s.losses.note(time.Now(), s.joinable())
 	case radio.Reset:
 		s.wentDown(e.Reason)
 	}

@@ -95,6 +95,7 @@ func (d *driver) downloading() bool {
 // drawMap makes a new map. What there is when the time is up is shown; a scan that the session's end cuts short is not.
 func (s *session) drawMap() {
 	sc := s.newScan()
+	sc.forMap = true
 	sc.run()
 	s.d.mu.Lock()
 	defer s.d.mu.Unlock()

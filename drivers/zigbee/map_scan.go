@@ -11,8 +11,8 @@ import (
 	"hearth/drivers/zigbee/zdo"
 )
 
-// A scan asks one router after the other whom it hears and where it sends what is for others, with a pause after each
-// question: the network has better things to do.
+// A scan asks one router after the other whom it hears, with a pause after each question: the network has better things
+// to do. For a map it also asks where it sends what is for others, and waits while a device fetches its firmware.
 const (
 	scanTime      = 15 * time.Minute // for all of it
 	routerTime    = 30 * time.Second // for one router
@@ -29,6 +29,9 @@ type scan struct {
 	byNWK map[radio.NWK]radio.IEEE
 	links map[scanLink]*mapLink
 	queue []router
+
+	forMap bool
+	each   func(zdo.Neighbor) // gets all that routers hear of this network; nil: nobody wants to know
 }
 
 type scanLink struct{ from, to radio.IEEE }
@@ -103,9 +106,9 @@ func scanProblem(err error) string {
 	return "it did not answer"
 }
 
-// yield waits while a device fetches its firmware, and reports whether there is time left.
+// yield lets others go first, and reports whether there is time left.
 func (sc *scan) yield(ctx context.Context) bool {
-	for sc.s.d.downloading() {
+	for sc.forMap && sc.s.d.downloading() {
 		if !pause(ctx, yieldPause) {
 			return false
 		}
@@ -113,10 +116,18 @@ func (sc *scan) yield(ctx context.Context) bool {
 	return pause(ctx, scanPause)
 }
 
-// ask asks one router for both of its tables.
+// ask asks one router for its tables.
 func (sc *scan) ask(ctx context.Context, r router) error {
 	ctx, cancel := context.WithTimeout(ctx, routerTime)
 	defer cancel()
+	err := sc.askNeighbors(ctx, r)
+	if err == nil && sc.forMap && sc.yield(ctx) {
+		sc.askRoutes(ctx, r)
+	}
+	return err
+}
+
+func (sc *scan) askNeighbors(ctx context.Context, r router) error {
 	neighbors, err := readPages(ctx, mostNeighbors, scanPause, func(start uint8) (page[zdo.Neighbor], error) {
 		data, err := sc.s.traffic.ZDO(ctx, &passerby{r.nwk}, zdo.ClusterNeighborTableRequest, func(sequence uint8) []byte {
 			return zdo.NeighborTableRequest{Sequence: sequence, Start: start}.Append(nil)
@@ -130,9 +141,10 @@ func (sc *scan) ask(ctx context.Context, r router) error {
 	for _, n := range neighbors {
 		sc.hears(r.ieee, n)
 	}
-	if err != nil || !sc.yield(ctx) {
-		return err
-	}
+	return err
+}
+
+func (sc *scan) askRoutes(ctx context.Context, r router) {
 	routes, err := readPages(ctx, mostNeighbors, scanPause, func(start uint8) (page[zdo.Route], error) {
 		data, err := sc.s.traffic.ZDO(ctx, &passerby{r.nwk}, zdo.ClusterRoutingTableRequest, func(sequence uint8) []byte {
 			return zdo.RoutingTableRequest{Sequence: sequence, Start: start}.Append(nil)
@@ -149,7 +161,6 @@ func (sc *scan) ask(ctx context.Context, r router) error {
 	if err != nil { // many do not tell their routes, which is no more than a pity
 		sc.s.log.Debug("a router does not tell its routes", "ieee", r.ieee, "error", err)
 	}
-	return nil
 }
 
 // readPages reads a device's table, a few entries at a time, at most so many in all, with a pause between two questions.
@@ -180,6 +191,9 @@ func (sc *scan) hears(from radio.IEEE, n zdo.Neighbor) {
 	const nobody, everybody = radio.IEEE(0), ^radio.IEEE(0)
 	if n.ExtendedPAN != sc.own && n.ExtendedPAN != nobody && n.ExtendedPAN != everybody {
 		return // of another network
+	}
+	if sc.each != nil {
+		sc.each(n)
 	}
 	if n.IEEE == nobody || n.IEEE == everybody {
 		if n.IEEE = sc.byNWK[n.NWK]; n.IEEE == nobody {

@@ -43,6 +43,7 @@ type session struct {
 	restarts  int
 	pairing   pairing
 	strangers map[radio.NWK]*stranger
+	losses    losses
 	gone      []radio.IEEE // devices to be deleted from the Store
 	changed   time.Time    // when the devices last changed; zero when all is written
 	opened    bool         // the network was up in this session

@@ -56,14 +56,28 @@ func newStackOf(t *testing.T, o fake.StickOptions) *stack {
 // dial is the stick's port.
 func (s *stack) dial(ctx context.Context, adapter string, env hearth.Env) (radio.Radio, io.Closer, error) {
 	ours, theirs := net.Pipe()
+	line := stackLine{ours, make(chan struct{})}
 	go func() {
+		defer close(line.free)
 		_ = s.stick.Serve(ctx, theirs) // it ends with the line
 		theirs.Close()
 	}()
 	if adapter == adapterEZSP {
-		return ezsp.New(ours, env.Log), ours, nil
+		return ezsp.New(ours, env.Log), line, nil
 	}
-	return znp.New(ours, env.Log), ours, nil
+	return znp.New(ours, env.Log), line, nil
+}
+
+// A stackLine is free for the next host once it is closed, as a port is.
+type stackLine struct {
+	net.Conn
+	free chan struct{}
+}
+
+func (l stackLine) Close() error {
+	err := l.Conn.Close()
+	<-l.free
+	return err
 }
 
 func (s *stack) open(t *testing.T, env hearth.Env, adapter string) {
@@ -74,13 +88,6 @@ func (s *stack) open(t *testing.T, env hearth.Env, adapter string) {
 		_, ok := s.home.Last(s.coordinator(), "channel")
 		return ok
 	})
-}
-
-// close also waits until the stick has noticed that its host is gone.
-func (s *stack) close(t *testing.T) {
-	t.Helper()
-	s.house.close(t)
-	synctest.Wait()
 }
 
 func (s *stack) newDriver(t *testing.T, env hearth.Env, adapter string) *driver {

@@ -26,12 +26,15 @@ func (l *listener) Frame(b []byte) {
 	}
 }
 
-// overflowed complains that the firmware had to drop something, seldom enough.
+// overflowed tells the driver that the firmware had to drop something, and complains of it, seldom enough.
 func (l *listener) overflowed(now time.Time) {
 	const pause = time.Minute
 	if l.warned.IsZero() || now.Sub(l.warned) > pause {
 		l.warned = now
 		l.log.Warn("the stick has run out of memory and has dropped messages: there is too much traffic in the network")
+	}
+	if l.inPhase(rising) {
+		l.handle(radio.Missed{})
 	}
 }
 

@@ -131,6 +131,28 @@ func TestMovesInSilence(t *testing.T) {
 	})
 }
 
+// TestOverflow has the firmware say in whatever it says next that it has dropped something.
+func TestOverflow(t *testing.T) {
+	every(t, func(s *scene) {
+		say := func() {
+			s.stick.with(func() { s.stick.data([]byte{0xff, 0x90 | controlOverflow, 1, byte(sayIDConflict), 0, 0x34, 0x12}) })
+		}
+		if _, err := s.radio.Connect(s.ctx); err != nil {
+			s.Fatal(err)
+		}
+		say()
+		if got := s.take(); len(got) > 0 {
+			s.Errorf("before the network is up: %+v", got)
+		}
+		s.resume()
+		say()
+		s.stick.tell(sayMessage, s.stick.arrives(0, report(), 0x1234, 0, []byte{1, 2, 3}))
+		if got := s.take(); len(got) != 2 || got[0] != (radio.Missed{}) {
+			s.Errorf("got %+v, want %T and the message", got, radio.Missed{})
+		}
+	})
+}
+
 func TestAddressBookIsBounded(t *testing.T) {
 	var a addressBook
 	for n := range 10 * maxAddresses {

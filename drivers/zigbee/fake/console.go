@@ -32,6 +32,7 @@ func verbs() map[string]verb {
 		"unplug":   {"", func(c *Console, _ []string) error { c.Stick.Unplug(); return nil }},
 		"plug":     {"[PATH]", (*Console).plug},
 		"hang":     {"TIME", (*Console).hang},
+		"starve":   {"TIME", (*Console).starve},
 		"junk":     {"BYTES", (*Console).junk},
 		"noise":    {"BYTES", (*Console).noise},
 		"corrupt":  {"TIMES", (*Console).corrupt},
@@ -156,6 +157,14 @@ func (c *Console) hang(words []string) error {
 	d, err := time.ParseDuration(words[0])
 	if err == nil {
 		c.Stick.Hang(d)
+	}
+	return err
+}
+
+func (c *Console) starve(words []string) error {
+	d, err := time.ParseDuration(words[0])
+	if err == nil {
+		c.Stick.Starve(d)
 	}
 	return err
 }

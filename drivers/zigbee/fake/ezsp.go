@@ -223,7 +223,7 @@ func (e *ezsp) command(data []byte) {
 		return
 	}
 	var control byte
-	if e.link.overflowed() {
+	if full, starved := e.link.overflowed(), e.stick.faults.told(); full || starved {
 		control = ezspOverflow
 		e.tally[countOverflow]++
 	}

@@ -9,6 +9,8 @@ type Faults struct {
 	stick *Stick
 
 	hung     bool
+	starved  bool       // there is no memory for what comes from the network
+	dropped  bool       // some of it was lost, and the host has not been told so
 	lose     [kinds]int // by kind: so many are not said
 	late     [kinds]int // and so many come late
 	lateness time.Duration
@@ -29,6 +31,10 @@ func (f *Faults) silent() bool { return f.hung }
 
 // saying reports what becomes of one thing that the firmware has to say.
 func (f *Faults) saying(k kind) (lost bool, late time.Duration) {
+	if f.starved && k == indication {
+		f.dropped = true
+		return true, 0
+	}
 	if f.lose[k] > 0 {
 		f.lose[k]--
 		return true, 0
@@ -38,6 +44,13 @@ func (f *Faults) saying(k kind) (lost bool, late time.Duration) {
 		return false, f.lateness
 	}
 	return false, 0
+}
+
+// told reports whether indications were dropped, once.
+func (f *Faults) told() bool {
+	dropped := f.dropped
+	f.dropped = false
+	return dropped
 }
 
 // onLine is what goes over the line instead of a frame.
@@ -91,6 +104,15 @@ func (s *Stick) Hang(d time.Duration) {
 	s.mesh.do(func() {
 		s.faults.hung = true
 		s.after(d, func() { s.faults.hung = false })
+	})
+}
+
+// Starve leaves the firmware without memory for what comes from the network, for so long. It is lost, and an EZSP stick
+// says so in the next answer to its host.
+func (s *Stick) Starve(d time.Duration) {
+	s.mesh.do(func() {
+		s.faults.starved = true
+		s.after(d, func() { s.faults.starved = false })
 	})
 }
 

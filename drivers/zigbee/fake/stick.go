@@ -279,7 +279,7 @@ func (s *Stick) start(cause Cause) {
 	s.powered = true
 	s.boots++
 	s.down()
-	s.endpoints, s.faults.hung = nil, false
+	s.endpoints, s.faults.hung, s.faults.starved, s.faults.dropped = nil, false, false, false
 	s.firmware.boot(cause)
 }
 

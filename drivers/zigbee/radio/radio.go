@@ -96,7 +96,7 @@ type Message struct {
 	RSSI int8  // received, 0 if not known
 }
 
-// An Event is one of Message (received), Joined, Left, Reset.
+// An Event is one of Message (received), Joined, Left, Missed, Reset.
 type Event interface{ event() }
 
 // Joined says that a device came to the network, or came back, maybe with another network address.
@@ -114,12 +114,17 @@ type Left struct {
 	Confirms bool // it answers to a request of ours
 }
 
+// Missed says that the firmware had no room for some of what it wanted to tell: devices may have come, moved or spoken
+// without an event. Not every firmware says so.
+type Missed struct{}
+
 // Reset says that the firmware has restarted by itself: nothing of Up holds any more.
 type Reset struct{ Reason string }
 
 func (Message) event() {}
 func (Joined) event()  {}
 func (Left) event()    {}
+func (Missed) event()  {}
 func (Reset) event()   {}
 
 // A Class is a kind of trouble with a message, and says what helps.
