@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"hearth"
 )
@@ -102,6 +103,7 @@ type Store struct {
 	fields  fields
 	damaged counter
 	recent  *recent // nil: none are kept
+	room    room
 
 	numbering sync.Mutex // guards the number of the next home, on disk
 
@@ -121,6 +123,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	s.room.usage = func() (vfs.DiskUsage, error) { return vfs.Default.GetDiskUsage(dir) }
 	s.scratch.New = func() any { return newScratch() }
 	s.desks.New = func() any { return newDesk() }
 	db, err := pebble.Open(dir, pebbleOptions(o, s.log))

@@ -35,6 +35,9 @@ func (s *Store) Write(w Write) (Outcome, error) {
 	if w.Home == "" {
 		return Outcome{}, hearth.Errorf(hearth.CodeBadValue, "a write names no home")
 	}
+	if err := s.room.check(time.Now()); err != nil {
+		return Outcome{}, err
+	}
 	h, err := s.hold(w.Home)
 	if err != nil {
 		return Outcome{}, err
