@@ -191,7 +191,7 @@ func nanoseconds(stamp []byte, unit time.Duration, now time.Time) (int64, error)
 		return now.UnixNano(), nil
 	}
 	n, err := strconv.ParseInt(string(stamp), 10, 64)
-	if limit := math.MaxInt64 / int64(unit); err != nil || n > limit || n < -limit {
+	if limit := (math.MaxInt64 - 1) / int64(unit); err != nil || n > limit || n < -limit {
 		return 0, fmt.Errorf("time %q does not fit", clip(string(stamp)))
 	}
 	return n * int64(unit), nil

@@ -22,8 +22,10 @@ const unknownTries = 300
 
 // AuthOptions say who is let in.
 type AuthOptions struct {
-	Find   func(secret string) (hearth.Token, bool) // the token of that secret
-	Cookie string                                   // the session cookie's name; cookies do not know ports, so each program has its own
+	// Find returns the token of that secret. An error says that it cannot be told just now whether there is one, and the
+	// sender of a good token must not take that for a bad one.
+	Find   func(ctx context.Context, secret string) (hearth.Token, bool, error)
+	Cookie string // the session cookie's name; cookies do not know ports, so each program has its own
 
 	// Narrow returns the token as what it is worth for what a request names, or why it must not even learn whether that
 	// is there. Nil: every token is worth the same everywhere.
@@ -31,7 +33,7 @@ type AuthOptions struct {
 
 	// Session finds the token behind a session cookie, where it holds something else than a token's secret (a person
 	// logged in with a password). Nil: the cookie holds the secret.
-	Session func(cookie string) (hearth.Token, bool)
+	Session func(ctx context.Context, cookie string) (hearth.Token, bool, error)
 
 	// Denied may answer a page's request that err keeps out, and returns whether it did. Nil, or false: 401 and a plain
 	// page that shows Hint.
@@ -109,7 +111,10 @@ func (a *Auth) Identify(r *http.Request) (hearth.Token, error) {
 	if err != nil || cookie.Value == "" {
 		return hearth.Token{}, hearth.Errorf(hearth.CodeUnknownToken, "no token: send a header Authorization: Bearer TOKEN")
 	}
-	token, ok := a.o.Session(cookie.Value)
+	token, ok, err := a.o.Session(r.Context(), cookie.Value)
+	if err != nil {
+		return hearth.Token{}, err
+	}
 	if !ok {
 		return hearth.Token{}, a.failed(r, "the session has ended: sign in again, or open the page through its link")
 	}
@@ -120,9 +125,13 @@ func (a *Auth) Identify(r *http.Request) (hearth.Token, error) {
 }
 
 // Check finds the token of a secret that came in some other way (the Influx paths take Basic and u/p) and throttles
-// failures as Identify does.
+// failures as Identify does. An error without a code says that it could not be found out.
 func (a *Auth) Check(r *http.Request, secret string) (hearth.Token, error) {
-	if token, ok := a.o.Find(secret); ok && secret != "" {
+	token, ok, err := a.o.Find(r.Context(), secret)
+	if err != nil {
+		return hearth.Token{}, err
+	}
+	if ok && secret != "" {
 		return token, nil
 	}
 	return hearth.Token{}, a.failed(r, "the token is not known")
@@ -140,9 +149,9 @@ func (a *Auth) Still(r *http.Request, scope hearth.Scope) bool {
 	var token hearth.Token
 	var ok bool
 	if _, secret, given := strings.Cut(r.Header.Get("Authorization"), " "); given {
-		token, ok = a.o.Find(strings.TrimSpace(secret))
+		token, ok, _ = a.o.Find(r.Context(), strings.TrimSpace(secret)) // who cannot be asked for now asks to be let in again
 	} else if cookie, err := r.Cookie(a.o.Cookie); err == nil {
-		token, ok = a.o.Session(cookie.Value)
+		token, ok, _ = a.o.Session(r.Context(), cookie.Value)
 	}
 	if ok && a.o.Narrow != nil {
 		var err error

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -13,9 +15,9 @@ import (
 )
 
 func testAuth() *Auth {
-	return NewAuth(AuthOptions{Cookie: "c", Hint: "make a <token>", Find: func(secret string) (hearth.Token, bool) {
+	return NewAuth(AuthOptions{Cookie: "c", Hint: "make a <token>", Find: func(_ context.Context, secret string) (hearth.Token, bool, error) {
 		scope, ok := map[string]hearth.Scope{"r": hearth.ScopeRead, "c": hearth.ScopeControl, "a": hearth.ScopeAdmin, "w": hearth.ScopeWrite, "g": hearth.ScopeGateway}[secret]
-		return hearth.Token{Name: "name-" + secret, Scope: scope}, ok
+		return hearth.Token{Name: "name-" + secret, Scope: scope}, ok, nil
 	}})
 }
 
@@ -208,8 +210,8 @@ func TestRemoteAddress(t *testing.T) {
 
 func TestStill(t *testing.T) {
 	good := true
-	auth := NewAuth(AuthOptions{Cookie: "c", Find: func(secret string) (hearth.Token, bool) {
-		return hearth.Token{Scope: hearth.ScopeRead}, good && secret == "s"
+	auth := NewAuth(AuthOptions{Cookie: "c", Find: func(_ context.Context, secret string) (hearth.Token, bool, error) {
+		return hearth.Token{Scope: hearth.ScopeRead}, good && secret == "s", nil
 	}})
 	byHeader, byCookie, none := httptest.NewRequest("GET", "/", nil), httptest.NewRequest("GET", "/", nil), httptest.NewRequest("GET", "/", nil)
 	byHeader.Header.Set("Authorization", "Bearer s")
@@ -228,5 +230,23 @@ func TestClearCookie(t *testing.T) {
 	testAuth().ClearCookie(w, httptest.NewRequest("GET", "/", nil))
 	if c := w.Result().Cookies(); len(c) != 1 || c[0].MaxAge >= 0 {
 		t.Errorf("cookies %v", c)
+	}
+}
+
+// A database that does not answer makes nobody's token a bad one: whoever sent it would give up, or throw data away.
+func TestTokenThatCannotBeLookedUp(t *testing.T) {
+	away := func(context.Context, string) (hearth.Token, bool, error) {
+		return hearth.Token{}, false, errors.New("away")
+	}
+	auth := NewAuth(AuthOptions{Cookie: "c", Find: away})
+	handler := auth.Need(hearth.ScopeRead, http.NotFoundHandler())
+	for name, value := range map[string]string{"Authorization": "Bearer x", "Cookie": "c=x"} {
+		req := httptest.NewRequest("GET", "/api/v1/homes", nil)
+		req.Header.Set(name, value)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, req)
+		if w.Code != http.StatusInternalServerError {
+			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		}
 	}
 }

@@ -224,18 +224,23 @@ func newPeople(c Config, books *accounts.Accounts, kept *readings, auth *api.Aut
 	return people.New(o)
 }
 
+// errUnsure is all that somebody is told who may or may not be known.
+var errUnsure = errors.New("the accounts cannot be looked at just now: try again in a moment")
+
 func newAuth(books *accounts.Accounts, log *slog.Logger) *api.Auth {
-	known := func(find func(context.Context, string) (hearth.Token, bool, error)) func(string) (hearth.Token, bool) {
-		return func(secret string) (hearth.Token, bool) {
-			token, ok, err := find(context.Background(), secret)
-			if err != nil {
-				log.Error("a token could not be looked up, so it is taken for unknown", "err", err)
+	type find = func(context.Context, string) (hearth.Token, bool, error)
+	told := func(find find) find {
+		return func(ctx context.Context, secret string) (hearth.Token, bool, error) {
+			token, ok, err := find(ctx, secret)
+			if err != nil && ctx.Err() == nil {
+				log.Error("a token could not be looked up", "err", err)
+				err = errUnsure
 			}
-			return token, ok
+			return token, ok, err
 		}
 	}
 	return api.NewAuth(api.AuthOptions{
-		Find: known(books.Find), Session: known(books.Session),
+		Find: told(books.Find), Session: told(books.Session),
 		Cookie: web.CookieName, Address: web.ClientAddress, Narrow: web.Narrow(books), Denied: web.Denied(books),
 		Hint: "hearth-cloud token add -config /etc/hearth/cloud.yaml -name NAME -scope admin",
 	})

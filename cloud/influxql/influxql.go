@@ -31,20 +31,21 @@ const (
 // limits are what one query may use. What goes beyond them is answered with an error that names the limit.
 type limits struct {
 	time    time.Duration
-	scanned int // points read
-	held    int // points in memory at once
-	buckets int // of GROUP BY time, in each series
-	answer  int // bytes of an answer that is not chunked
+	scanned int           // points read
+	held    int           // points in memory at once
+	buckets int           // of GROUP BY time, in each series
+	answer  int           // bytes of an answer that is not chunked
+	stalled time.Duration // without a piece of the answer taken by the client
 }
 
 func usualLimits() limits {
-	return limits{time: 30 * time.Second, scanned: 50_000_000, held: 2_000_000, buckets: 100_000, answer: 64 << 20}
+	return limits{time: 30 * time.Second, scanned: 50_000_000, held: 2_000_000, buckets: 100_000, answer: 64 << 20, stalled: 10 * time.Second}
 }
 
 // Limits on queries together.
 const (
-	perToken    = 4   // queries of one token that run at once
-	waiting     = 100 // queries of one token that wait for their turn; one more is answered 429
+	perPayer    = 4   // queries of one home's or person's tokens that run at once
+	waiting     = 100 // of them that wait for their turn; one more is answered 429
 	allTogether = 16  // queries that run at once
 )
 

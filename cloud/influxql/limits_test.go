@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -151,7 +152,7 @@ func TestPlaces(t *testing.T) {
 		var mu sync.Mutex
 		running, most := 0, 0
 		var leaves []func()
-		for range perToken {
+		for range perPayer {
 			leave, err := p.take(ctx, "a")
 			if err != nil {
 				t.Fatal(err)
@@ -193,8 +194,8 @@ func TestPlaces(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if most != perToken || len(p.tokens) != 0 {
-			t.Errorf("%d at once, %d tokens are left", most, len(p.tokens))
+		if most != perPayer || len(p.payers) != 0 {
+			t.Errorf("%d at once, %d tokens are left", most, len(p.payers))
 		}
 	})
 }
@@ -202,8 +203,8 @@ func TestPlaces(t *testing.T) {
 // TestWhoWaitsTooLong gives up with the limit's name.
 func TestWhoWaitsTooLong(t *testing.T) {
 	s := serve(endless{1}, func(l *limits) { l.time = 10 * time.Millisecond })
-	for range perToken {
-		leave, err := s.places.take(t.Context(), "x")
+	for range perPayer {
+		leave, err := s.places.take(t.Context(), "home h")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -212,5 +213,39 @@ func TestWhoWaitsTooLong(t *testing.T) {
 	w := get(s, url.Values{"q": {"SHOW MEASUREMENTS"}})
 	if w.Code != 429 || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "query-timeout limit exceeded") {
 		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+	}
+}
+
+// A client that asks for much and takes nothing loses its place, so that others get it.
+func TestWhoTakesNothingLosesItsPlace(t *testing.T) {
+	s := serve(endless{1}, func(l *limits) { l.stalled = 100 * time.Millisecond })
+	server := httptest.NewServer(s)
+	defer server.Close()
+	for range allTogether {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "GET /query?chunked=true&q=SELECT+v+FROM+m HTTP/1.1\r\nHost: x\r\n\r\n")
+	}
+	client := http.Client{Timeout: 15 * time.Second}
+	resp, err := client.Get(server.URL + "/query?q=SHOW+MEASUREMENTS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Error(resp.Status)
+	}
+}
+
+func TestTokensOfOneHomeShareItsPlaces(t *testing.T) {
+	one, other := payer(hearth.Token{Home: "h", Hash: "a"}), payer(hearth.Token{Home: "h", Hash: "b"})
+	if one != other {
+		t.Errorf("%s and %s", one, other)
+	}
+	if one == payer(hearth.Token{Home: "g", Hash: "a"}) || one == payer(hearth.Token{User: "h", Home: "h"}) {
+		t.Error("they are mistaken for others")
 	}
 }

@@ -20,7 +20,8 @@ type output struct {
 	limits limits
 	unit   int64 // nanoseconds that times are counted in; 0: RFC 3339
 	pretty bool
-	chunk  int // rows of one series that are sent together; 0: everything at the end
+	chunk  int       // rows of one series that are sent together; 0: everything at the end
+	until  time.Time // when the client must have it all
 	buf    []byte
 	broken error
 }
@@ -28,6 +29,7 @@ type output struct {
 const (
 	usualChunk = 10_000
 	mostChunk  = 100_000
+	pieceBytes = 64 << 10 // that are sent at once
 )
 
 // room reports whether the answer may grow.
@@ -38,14 +40,31 @@ func (o *output) room() bool {
 	return o.broken == nil
 }
 
+// flush sends what there is, in pieces: a client that takes none of them for a while must not keep its place.
 func (o *output) flush() {
-	if _, err := o.w.Write(o.buf); err != nil && o.broken == nil {
-		o.broken = err
+	controller := http.NewResponseController(o.w)
+	for rest := o.buf; len(rest) > 0; {
+		piece := rest[:min(len(rest), pieceBytes)]
+		rest = rest[len(piece):]
+		_ = controller.SetWriteDeadline(earlier(time.Now().Add(o.limits.stalled), o.until)) // a test's answer has none
+		if _, err := o.w.Write(piece); err != nil {
+			if o.broken == nil {
+				o.broken = err
+			}
+			break
+		}
 	}
 	o.buf = o.buf[:0]
 	if o.chunk > 0 {
-		_ = http.NewResponseController(o.w).Flush() // what cannot be flushed goes later
+		_ = controller.Flush() // what cannot be flushed goes later
 	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // wantsCSV is InfluxDB's way of finding out.
@@ -56,7 +75,10 @@ func wantsCSV(r *http.Request) bool {
 
 // newAnswer prepares what a request wants; form values are parsed already.
 func newAnswer(w http.ResponseWriter, r *http.Request, l limits) answer {
-	o := &output{w: w, limits: l, unit: unitNamed(strings.TrimSpace(r.FormValue("epoch"))), pretty: r.URL.Query().Get("pretty") == "true"}
+	o := &output{
+		w: w, limits: l, until: time.Now().Add(2 * l.time), unit: unitNamed(strings.TrimSpace(r.FormValue("epoch"))),
+		pretty: r.URL.Query().Get("pretty") == "true",
+	}
 	if r.FormValue("chunked") == "true" {
 		o.chunk = usualChunk
 		if n := positive(r.FormValue("chunk_size")); n > 0 {

@@ -48,10 +48,7 @@ func newRig(t testing.TB) *rig {
 	for _, scope := range []hearth.Scope{hearth.ScopeRead, hearth.ScopeWrite, hearth.ScopeAdmin} {
 		r.token[scope] = r.newToken(t, hearth.Token{Name: "one-" + string(scope), Scope: scope, Home: r.home.ID})
 	}
-	auth := api.NewAuth(api.AuthOptions{Find: func(secret string) (hearth.Token, bool) {
-		token, ok, err := books.Find(t.Context(), secret)
-		return token, ok && err == nil
-	}})
+	auth := api.NewAuth(api.AuthOptions{Find: books.Find})
 	in := ingest.New(ingest.Options{Store: store, Accounts: books, Check: auth.Check, Log: slog.New(slog.DiscardHandler), Live: func(ingest.Arrival) {}})
 	server := influxql.New(influxql.Options{Source: store, Homes: books, Admit: in.Admit})
 	mux := http.NewServeMux()

@@ -32,7 +32,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.limits.time)
 	defer cancel()
-	leave, err := s.places.take(ctx, token.Hash)
+	leave, err := s.places.take(ctx, payer(token))
 	if err != nil {
 		if !errors.Is(err, errCrowded) {
 			err = s.limits.errTime()
@@ -43,6 +43,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer leave()
 	s.answer(ctx, w, r, token, query)
+}
+
+// payer is whose share of the places a token takes: another token of the same home or person gets no other one.
+func payer(token hearth.Token) string {
+	switch {
+	case token.User != "":
+		return "user " + token.User
+	case token.Home != "":
+		return "home " + token.Home
+	}
+	return token.Hash
 }
 
 // answer runs the statements one after another; after one that failed the rest is not run.
@@ -227,7 +238,7 @@ func fail(w http.ResponseWriter, r *http.Request, status int, err error) {
 		a := csvAnswer{output: &output{w: w}}
 		a.write([]string{"error"})
 		a.write([]string{message})
-		a.flush()
+		_, _ = w.Write(a.buf) // the client may have gone
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

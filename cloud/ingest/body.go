@@ -14,6 +14,9 @@ import (
 // errUnpacked says that a body is too large once it is unpacked.
 var errUnpacked = errors.New("unpacked too large")
 
+// firstPart is how many bytes of a body memory is held for at first.
+const firstPart = 64 << 10
+
 // mostGzip is how many times larger than itself gzip can unpack.
 const mostGzip = 1040
 
@@ -26,26 +29,24 @@ func (in *Ingest) body(w http.ResponseWriter, r *http.Request, limit int64) (bod
 		return nil, release, tooLarge
 	}
 	encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding")))
-	weight := r.ContentLength
-	if weight < 0 {
-		weight = limit
-	}
-	switch {
-	case encoding == "gzip" && r.ContentLength >= 0:
-		weight += min(limit, mostGzip*r.ContentLength)
-	case encoding != "" && encoding != "identity":
-		weight += limit
-	}
-	if err := in.acquire(r.Context(), weight); err != nil {
-		return nil, release, err
-	}
+	held := int64(0)
 	packed, room := in.buffers.Get().(*bytes.Buffer), in.buffers.Get().(*bytes.Buffer)
 	release = func() {
 		in.keep(packed)
 		in.keep(room)
-		in.memory.Release(weight)
+		in.memory.Release(held)
 	}
-	err := readAll(packed, http.MaxBytesReader(w, r.Body, limit), r.ContentLength)
+	hold := func(n int64) error {
+		if refused := in.acquire(r.Context(), n); refused != nil {
+			return refused
+		}
+		held += n
+		return nil
+	}
+	err := readAll(packed, http.MaxBytesReader(w, r.Body, limit), r.ContentLength, limit, hold)
+	if err == nil {
+		err = hold(unpackedWeight(encoding, packed.Len(), limit))
+	}
 	if err == nil {
 		body, err = in.unpack(room, encoding, packed.Bytes(), limit)
 	}
@@ -69,12 +70,38 @@ func (in *Ingest) keep(b *bytes.Buffer) {
 	}
 }
 
-func readAll(b *bytes.Buffer, r io.Reader, length int64) error {
+// readAll reads a body and holds memory for what has come of it, in parts that grow: a sender that is slow, or says that
+// it sends much and does not, keeps others from no more than it has sent.
+func readAll(b *bytes.Buffer, r io.Reader, length, limit int64, hold func(int64) error) error {
 	if length > 0 && length <= 1<<20 { // a claim of more is believed as it arrives
 		b.Grow(int(length) + bytes.MinRead)
 	}
-	_, err := b.ReadFrom(r)
-	return err
+	if length < 0 || length > limit {
+		length = limit
+	}
+	for part := int64(firstPart); ; part *= 2 {
+		part = max(1, min(part, length+1-int64(b.Len()))) // one more than there should be, to see the end
+		if err := hold(part); err != nil {
+			return err
+		}
+		if _, err := io.CopyN(b, r, part); err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+// unpackedWeight is how much memory a body may take once it is unpacked.
+func unpackedWeight(encoding string, packed int, limit int64) int64 {
+	switch encoding {
+	case "", "identity":
+		return 0
+	case "gzip":
+		return min(limit, mostGzip*int64(packed))
+	}
+	return limit
 }
 
 func (in *Ingest) unpack(room *bytes.Buffer, encoding string, packed []byte, limit int64) ([]byte, error) {

@@ -52,7 +52,10 @@ func (f form) body(e *refusal) map[string]string {
 }
 
 func (f form) fail(w http.ResponseWriter, e *refusal) {
-	header := w.Header()
+	header, status := w.Header(), e.status
+	if f == formV1 && status == http.StatusTooManyRequests {
+		status = http.StatusServiceUnavailable // as InfluxDB 1 does: its clients throw away what any 4xx refused
+	}
 	header.Set("X-Influxdb-Error", headerText(e.message))
 	if e.after > 0 {
 		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(e.after.Seconds()))))
@@ -60,7 +63,7 @@ func (f form) fail(w http.ResponseWriter, e *refusal) {
 	if e.status == http.StatusUnauthorized {
 		header.Set("WWW-Authenticate", `Basic realm="hearth"`)
 	}
-	writeJSON(w, e.status, f.body(e))
+	writeJSON(w, status, f.body(e))
 }
 
 // partial answers a plain write of which some lines were bad, in the words that clients of each generation look for.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -339,11 +340,15 @@ func (in *Ingest) admit(r *http.Request, bucket string) (string, *refusal) {
 		return "", refuse(http.StatusBadRequest, "invalid", "the token %s belongs to no single home: name one in %s=, by id or name", token.Name, bucket)
 	}
 	home, err := in.o.Accounts.NamedHome(r.Context(), token, name)
+	if end := strings.LastIndexByte(name, '/'); end > 0 && errors.Is(err, &hearth.Error{Code: hearth.CodeNotFound}) {
+		home, err = in.o.Accounts.NamedHome(r.Context(), token, name[:end]) // of 1.8's bucket=database/policy
+	}
 	switch {
 	case errors.Is(err, &hearth.Error{Code: hearth.CodeConflict}):
 		return "", refuse(http.StatusBadRequest, "invalid", "%s=%s: %v", bucket, clip(name), err)
 	case errors.Is(err, &hearth.Error{Code: hearth.CodeNotFound}):
-		return "", refuse(http.StatusBadRequest, "invalid", "%s=%s is no home's id or name", bucket, clip(name))
+		// Telegraf keeps what it could not write after these two words of InfluxDB 1's, and throws it away after others.
+		return "", refuse(http.StatusBadRequest, "invalid", "database not found: %s=%s is no home's id or name", bucket, clip(name))
 	case err != nil:
 		return "", in.storeFailed(clip(name), err)
 	}
@@ -373,8 +378,10 @@ func (in *Ingest) identify(r *http.Request) (hearth.Token, *refusal) {
 	switch {
 	case err == nil:
 		return token, nil
-	case hearth.ErrorOf(err).Code == hearth.CodeBusy:
+	case errors.Is(err, &hearth.Error{Code: hearth.CodeBusy}):
 		return hearth.Token{}, later(refuse(http.StatusTooManyRequests, "too many requests", "%v", err), time.Minute)
+	case !errors.Is(err, &hearth.Error{Code: hearth.CodeUnknownToken}):
+		return hearth.Token{}, later(refuse(http.StatusServiceUnavailable, "unavailable", "it cannot be told just now whose token this is: try again later"), 5*time.Second)
 	}
 	return hearth.Token{}, refuse(http.StatusUnauthorized, "unauthorized", "unauthorized access")
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -107,7 +108,9 @@ func TestPlainWrites(t *testing.T) {
 		{"a precision that is none", "/api/v2/write?precision=d", "cpu a=1", 400, `{"code":"invalid","message":"precision \"d\"`},
 		{"a device that cannot be", "/write", "hearth,device=x on=true", 400, `{"error":"unable to parse 'hearth,device=x': device id`},
 		{"a tag twice", "/write", "cpu,a=1,a=2 v=1", 400, `{"error":"unable to parse 'cpu,a=1,a=2': the same tag twice`},
-		{"a long text", "/write", "cpu v=\"" + strings.Repeat("x", hearth.MaxText+1) + "\"", 400, `{"error":"unable to parse 'cpu': field v has 4097 bytes`},
+		{"a long text", "/write", "hearth,device=a:1 v=\"" + strings.Repeat("x", hearth.MaxText+1) + "\"", 400, `{"error":"unable to parse 'hearth,device=a:1': field v has 4097 bytes`},
+		{"a long text of others", "/write", "log v=\"" + strings.Repeat("x", hearth.MaxText+1) + "\"", 204, ""},
+		{"a field called time", "/write", "log time=1", 400, `{"error":"unable to parse 'log': a field called time`},
 	}
 	for _, test := range tests {
 		w := r.send(test.target, []byte(test.body))
@@ -163,6 +166,7 @@ func TestWhoMayWriteWhere(t *testing.T) {
 		{"u and p", "/write?u=me&p=" + r.gateway, "", 204, r.home.ID},
 		{"a token of no home, by id", "/api/v2/write?bucket=" + r.other.ID, "Token " + r.admin, 204, r.other.ID},
 		{"a token of no home, by name", "/write?db=Other+Home", "Token " + r.admin, 204, r.other.ID},
+		{"a token of no home, by name and policy", "/api/v2/write?bucket=Other+Home/autogen", "Token " + r.admin, 204, r.other.ID},
 		{"a token of no home, home unnamed", "/api/v2/write?org=x", "Token " + r.admin, 400, ""},
 		{"a token of no home, home unknown", "/api/v2/write?bucket=nowhere", "Token " + r.admin, 400, ""},
 		{"no token", "/api/v2/write", "", 401, ""},
@@ -183,6 +187,9 @@ func TestWhoMayWriteWhere(t *testing.T) {
 		}
 		if home != test.home {
 			t.Errorf("%s: written to %q, want %q", test.about, home, test.home)
+		}
+		if w.Code == 400 && strings.Contains(test.target, "nowhere") && !strings.Contains(w.Body.String(), "database not found") {
+			t.Errorf("%s: %s, after which Telegraf throws away what it could not write", test.about, w.Body)
 		}
 	}
 }
@@ -284,6 +291,35 @@ func TestStreamedBodies(t *testing.T) {
 	}
 }
 
+// What is only announced takes no memory from others: a body has as much of it as has come.
+func TestSlowBodiesKeepNobodyOut(t *testing.T) {
+	for _, encoding := range []string{"", "gzip", "zstd"} {
+		r := newRig(t)
+		body, sender := io.Pipe()
+		req := httptest.NewRequest(http.MethodPost, "/api/v2/write", body)
+		req.ContentLength = maxBody
+		req.Header.Set("Authorization", "Token "+r.gateway)
+		req.Header.Set("Content-Encoding", encoding)
+		w, done := httptest.NewRecorder(), make(chan struct{})
+		go func() {
+			defer close(done)
+			r.ServeHTTP(w, req)
+		}()
+		_, err := sender.Write(make([]byte, firstPart+1)) // the second part is asked for
+		r.must(err)
+		if rest := int64(memory - 4*firstPart); !r.in.memory.TryAcquire(rest) {
+			t.Errorf("%q: a body of which little has come holds much of the memory", encoding)
+		} else {
+			r.in.memory.Release(rest)
+		}
+		sender.CloseWithError(errors.New("gone"))
+		<-done
+		if w.Code != http.StatusBadRequest || !r.in.memory.TryAcquire(memory) {
+			t.Errorf("%q: %d, or its memory was not given back", encoding, w.Code)
+		}
+	}
+}
+
 type forever struct{}
 
 func (forever) Read(p []byte) (int, error) {
@@ -318,6 +354,29 @@ func TestRate(t *testing.T) {
 	if w := r.send("/api/v2/write", body); w.Code != 204 {
 		t.Errorf("after the pause: %d %s", w.Code, w.Body)
 	}
+}
+
+// Telegraf throws away what any 4xx of /write refused, and InfluxDB 1 has no 429 there.
+func TestWhatCanBeTriedAgainIsNo4xxOfV1(t *testing.T) {
+	r := newRig(t)
+	now := time.Now()
+	r.in.o.Rate, r.in.o.Now = 1000, func() time.Time { return now }
+	body := bytes.Repeat([]byte("#"), 10_000)
+	for i, want := range []int{204, 503} {
+		if w := r.send("/write?db=x", body); w.Code != want || want == 503 && w.Header().Get("Retry-After") != "10" {
+			t.Errorf("write %d: %d %v %s", i, w.Code, w.Header(), w.Body)
+		}
+	}
+	check := r.in.o.Check
+	r.in.o.Check = func(*http.Request, string) (hearth.Token, error) {
+		return hearth.Token{}, errors.New("PostgreSQL is away")
+	}
+	for _, path := range []string{"/write?db=x", "/api/v2/write"} {
+		if w := r.send(path, nil); w.Code != 503 || w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(), "PostgreSQL") {
+			t.Errorf("%s, tokens cannot be looked up: %d %s", path, w.Code, w.Body)
+		}
+	}
+	r.in.o.Check = check
 }
 
 func TestOneHomeCannotTakeAllPlaces(t *testing.T) {

@@ -21,6 +21,8 @@ const (
 	maxNamed  = 10   // bad lines that an answer names
 	maxNames  = 1000 // field names that are remembered from one body to the next
 	maxOdd    = 256  // lines of a body that the general decoder is given one by one
+
+	timeColumn = "time" // what queries call the time: no tag or field can have that name
 )
 
 // A parser turns line protocol into what the store takes. A line is stored whole or refused whole.
@@ -185,6 +187,11 @@ func (p *parser) add(l *hearth.Line) error {
 	if err := p.seriesOf(l); err != nil {
 		return err
 	}
+	if p.device == "" {
+		if err := fitForeign(l); err != nil {
+			return err
+		}
+	}
 	for _, f := range l.Fields {
 		if err := p.checkField(f); err != nil && !isMark(l, f) {
 			return err
@@ -195,6 +202,22 @@ func (p *parser) add(l *hearth.Line) error {
 		p.point(p.series, p.device, p.nameOf(f.Key).text, f.Value)
 	}
 	p.finish(first, p.device, l.Time)
+	return nil
+}
+
+// fitForeign leaves out of a line of another measurement what InfluxDB leaves out, too, a field that is called time, and
+// cuts texts that are too long: Home Assistant writes whatever attributes a state has, and the state must not be lost
+// for them.
+func fitForeign(l *hearth.Line) error {
+	l.Fields = slices.DeleteFunc(l.Fields, func(f hearth.Field) bool { return string(f.Key) == timeColumn })
+	if len(l.Fields) == 0 {
+		return fmt.Errorf("a field called %s, which is the name of the time", timeColumn)
+	}
+	for i, f := range l.Fields {
+		if text := f.Value.Text(); len(text) > hearth.MaxText {
+			l.Fields[i].Value = hearth.TextOf(strings.ToValidUTF8(text[:hearth.MaxText-len("…")], "") + "…")
+		}
+	}
 	return nil
 }
 
@@ -235,6 +258,8 @@ func (p *parser) seriesOf(l *hearth.Line) error {
 		p.valid = fmt.Errorf("measurement and tags are longer than %d bytes", maxSeries)
 	case !utf8.Valid(p.key):
 		p.valid = fmt.Errorf("measurement and tags are not UTF-8")
+	case l.Tag(timeColumn) != nil:
+		p.valid = fmt.Errorf("a tag called %s, which is the name of the time", timeColumn)
 	case twice(l.Tags):
 		p.valid = fmt.Errorf("the same tag twice")
 	case own:
@@ -288,6 +313,9 @@ func (p *parser) nameOf(key []byte) *name {
 	}
 	n := &name{text: string(key)}
 	n.property = hearth.Property{Name: n.text, Kind: hearth.Bool}.Check()
+	if string(key) == timeColumn {
+		n.foreign = fmt.Errorf("a field called %s", timeColumn)
+	}
 	if len(key) > maxField || len(key) == 0 || !utf8.Valid(key) {
 		n.foreign = fmt.Errorf("a field's name is 1 to %d bytes of UTF-8", maxField)
 	}

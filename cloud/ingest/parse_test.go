@@ -25,6 +25,40 @@ func TestSeriesKeys(t *testing.T) {
 	}
 }
 
+// What Home Assistant writes of a state is whatever attributes it has: the state is stored whatever they are.
+func TestForeignLinesAreMadeToFit(t *testing.T) {
+	long := strings.Repeat("ä", hearth.MaxText)
+	for line, want := range map[string]string{
+		`kWh,entity_id=a value=2,time=5 1`:                  "value=2",
+		`kWh,entity_id=a time=5,value=2 1`:                  "value=2",
+		`kWh,entity_id=a time=5 1`:                          "",
+		`kWh,entity_id=a,time=x value=2 1`:                  "",
+		`kWh,entity_id=a forecast_str="` + long + `",v=1 1`: "forecast_str=" + long[:hearth.MaxText-4] + "…,v=1",
+		`hearth,device=a:1 on=true,time=5 1`:                "",
+		`hearth,device=a:1 on=true,text="` + long + `" 1`:   "",
+		`kWh value=1 9223372036854775807`:                   "",
+		`kWh value=1 9223372036854775806`:                   "value=1",
+		`kWh,entity_id=a\ b value=1 9223372036854775807`:    "",
+		`kWh,entity_id=a\ b value=1 -9223372036854775806`:   "value=1",
+	} {
+		p := &parser{now: time.Now()}
+		if refused := p.parse([]byte(line), nil); refused != nil {
+			t.Fatal(refused)
+		}
+		var got []string
+		for _, point := range p.points {
+			if value := point.Value.String(); point.Value.Kind() == hearth.Text {
+				got = append(got, point.Field+"="+point.Value.Text())
+			} else {
+				got = append(got, point.Field+"="+value)
+			}
+		}
+		if text := strings.Join(got, ","); text != want || (want == "") != (p.badRows > 0) || (want == "") != (len(p.bad) > 0) {
+			t.Errorf("%.60s: %.80q, bad %.200q; want %.80q", line, text, p.bad, want)
+		}
+	}
+}
+
 func TestRowsOf(t *testing.T) {
 	for line, want := range map[string]uint64{
 		"": 1, "nonsense": 1, "cpu v=": 1, "cpu a=1,b=NaN,c=3 12": 3, `cpu,t=1 a="x=y, z=",b=x`: 2,

@@ -264,7 +264,7 @@ func (p *parser) plainTime(text []byte) (t int64, length int) {
 	for ; at < len(text) && at < begin+maxTime && '0' <= text[at] && text[at] <= '9'; at++ {
 		n = n*10 + uint64(text[at]-'0')
 	}
-	if at == begin || n > uint64(math.MaxInt64/p.unit) {
+	if at == begin || n > uint64((math.MaxInt64-1)/p.unit) {
 		return 0, -1
 	}
 	return int64(n) * sign, lineEnd(text, at)

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"bytes"
-	"context"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -55,13 +54,7 @@ func newRig(t *testing.T) *rig {
 	r.must(err)
 	r.reader, err = books.AddToken(t.Context(), hearth.Token{Name: "reader", Scope: hearth.ScopeRead, Home: r.home.ID})
 	r.must(err)
-	auth := api.NewAuth(api.AuthOptions{Cookie: "c", Find: func(secret string) (hearth.Token, bool) {
-		token, ok, err := books.Find(context.Background(), secret)
-		if err != nil {
-			t.Error(err)
-		}
-		return token, ok
-	}})
+	auth := api.NewAuth(api.AuthOptions{Cookie: "c", Find: books.Find})
 	r.in = New(Options{
 		Store: store, Accounts: books, Check: auth.Check, Log: slog.New(slog.DiscardHandler),
 		Live: func(a Arrival) {

@@ -46,10 +46,7 @@ func serve(t *testing.T) (url, secret string, books *accounts.Accounts) {
 	})
 	r := &rig{t: t, books: books, down: down}
 	works := New(Options{Accounts: books, Commands: r, Look: homes.Look, Log: log})
-	auth := api.NewAuth(api.AuthOptions{Cookie: web.CookieName, Narrow: web.Narrow(books), Find: func(secret string) (hearth.Token, bool) {
-		token, ok, err := books.Find(context.Background(), secret)
-		return token, ok && err == nil
-	}})
+	auth := api.NewAuth(api.AuthOptions{Cookie: web.CookieName, Narrow: web.Narrow(books), Find: books.Find})
 	in := ingest.New(ingest.Options{Store: store, Accounts: books, Check: auth.Check, Live: func(ingest.Arrival) {}, Log: log})
 	tenants := api.Route{Method: "GET", Path: "/api/v1/tenants", ID: "listTenants", Scope: hearth.ScopeRead, Response: []map[string]string{}, Handler: func(w http.ResponseWriter, _ *http.Request) error {
 		api.WriteJSON(w, 200, []map[string]string{{"id": "main", "name": "Main"}})

@@ -166,7 +166,7 @@ func (r *rig) step() {
 func (r *rig) ask(token hearth.Token, method, path string, body any, into any) *httptest.ResponseRecorder {
 	r.t.Helper()
 	auth := api.NewAuth(api.AuthOptions{
-		Find: func(string) (hearth.Token, bool) { return token, true },
+		Find: func(context.Context, string) (hearth.Token, bool, error) { return token, true, nil },
 		Narrow: func(q *http.Request, t hearth.Token) (hearth.Token, error) {
 			var err error
 			t.Scope, err = r.books.TenantScope(q.Context(), t, q.PathValue("tenant"))

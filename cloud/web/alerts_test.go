@@ -78,10 +78,7 @@ func newWatched(t *testing.T) *watched {
 		Accounts: w.books, Wrong: w.fleet.Wrong, Look: w.fleet.Look, Tell: notes.Tell, Told: notes.Wake, Emit: publish, Now: w.now, Log: log,
 	})
 	must(t, kept.Load(ctx))
-	auth := api.NewAuth(api.AuthOptions{Cookie: web.CookieName, Narrow: web.Narrow(w.books), Find: func(secret string) (hearth.Token, bool) {
-		token, ok, err := w.books.Find(context.Background(), secret)
-		return token, ok && err == nil
-	}})
+	auth := api.NewAuth(api.AuthOptions{Cookie: web.CookieName, Narrow: web.Narrow(w.books), Find: w.books.Find})
 	persons := people.New(people.Options{Accounts: w.books, Auth: auth, Address: web.ClientAddress, Log: log})
 	site = web.New(web.Options{
 		Accounts: w.books, Series: store, Fleet: w.fleet, Auth: auth, Version: "1.2.3", Log: log, Metrics: func(*api.Metrics) {},

@@ -90,10 +90,7 @@ func newSite(t *testing.T) *site {
 func (s *site) serve(store *series.Store, down *downlink.Downlink, log *slog.Logger) *web.Web {
 	auth := api.NewAuth(api.AuthOptions{
 		Cookie: web.CookieName, Hint: "hearth-cloud token add", Narrow: web.Narrow(s.books),
-		Find: func(secret string) (hearth.Token, bool) {
-			token, ok, err := s.books.Find(context.Background(), secret)
-			return token, ok && err == nil
-		},
+		Find: s.books.Find,
 	})
 	in := ingest.New(ingest.Options{
 		Store: store, Accounts: s.books, Check: auth.Check, Log: log,

@@ -54,9 +54,14 @@ func New(o Options) *Web {
 	w := &Web{o: withDefaults(o), started: time.Now(), happened: o.Home.Subscribe(1024)}
 	w.life, w.end = context.WithCancel(context.Background())
 	w.hub = api.NewHub(api.HubOptions{})
-	w.auth = api.NewAuth(api.AuthOptions{Find: w.o.Tokens, Cookie: CookieName, Hint: w.o.TokenHint})
+	w.auth = api.NewAuth(api.AuthOptions{Find: w.find, Cookie: CookieName, Hint: w.o.TokenHint})
 	w.handler = api.Guard(w.o.Log, w.routes())
 	return w
+}
+
+func (w *Web) find(_ context.Context, secret string) (hearth.Token, bool, error) {
+	token, ok := w.o.Tokens(secret)
+	return token, ok, nil
 }
 
 func withDefaults(o Options) Options {
