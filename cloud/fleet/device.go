@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"reflect"
 	"slices"
 	"time"
 
@@ -9,10 +10,19 @@ import (
 
 // A device is one of a home's inventory with what it said last.
 type device struct {
-	view    hearth.DeviceView
-	last    []time.Time       // of each of the view's properties: its newest reading, momentary ones too
-	targets map[string]target // nil until there is one
-	rhythm  rhythm
+	view       hearth.DeviceView // without its properties: thousands of homes have the same ones
+	properties []hearth.Property // of the wordbook: never written to
+	known      []known           // of each
+	targets    map[string]target // nil until there is one
+	rhythm     rhythm
+}
+
+// known is what is known of a property.
+type known struct {
+	value hearth.Value // zero if there is none
+	time  int64        // of the value, unix µs; 0: none
+	last  int64        // of its newest reading, momentary ones too
+	stale bool
 }
 
 type target struct {
@@ -20,18 +30,49 @@ type target struct {
 	value   hearth.Value
 }
 
-func newDevice(view hearth.DeviceView) *device {
-	d := &device{view: view, last: make([]time.Time, len(view.Properties))}
-	for i := range view.Properties {
-		d.last[i] = view.Properties[i].Time.Time
+// micros is t, 0 for none.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
 	}
+	return t.UnixMicro()
+}
+
+func timeOf(micros int64) hearth.Time {
+	if micros == 0 {
+		return hearth.Time{}
+	}
+	return hearth.Time{Time: time.UnixMicro(micros).UTC()}
+}
+
+// newDevice returns a device that is as view says, whose properties are these.
+func newDevice(view hearth.DeviceView, properties []hearth.Property) *device {
+	d := &device{properties: properties, known: knownOf(view.Properties)}
+	d.describe(view)
 	return d
+}
+
+func (d *device) describe(view hearth.DeviceView) {
+	view.Properties = nil
+	d.view = view
+}
+
+func knownOf(views []hearth.PropertyView) []known {
+	all := make([]known, len(views))
+	for i := range views {
+		p := &views[i]
+		all[i] = known{time: micros(p.Time.Time), last: micros(p.Time.Time), stale: p.Stale}
+		if p.Value != nil {
+			all[i].value = *p.Value
+		}
+	}
+	return all
 }
 
 // place returns where the property of that name is, -1 if there is none.
 func (d *device) place(name string) int {
-	for i := range d.view.Properties {
-		if d.view.Properties[i].Name == name {
+	for i := range d.properties {
+		if d.properties[i].Name == name {
 			return i
 		}
 	}
@@ -40,48 +81,52 @@ func (d *device) place(name string) int {
 
 // take keeps a reading if it is newer than what is known, and reports whether it is.
 func (d *device) take(r hearth.Reading) bool {
-	i := d.place(r.Property)
-	if i < 0 || !r.Time.After(d.last[i]) || d.view.Properties[i].Kind != r.Value.Kind() {
+	i, at := d.place(r.Property), micros(r.Time)
+	if i < 0 || at <= d.known[i].last || d.properties[i].Kind != r.Value.Kind() {
 		return false
 	}
-	p := &d.view.Properties[i]
-	d.hear(p, r)
-	d.last[i] = r.Time
-	at, value := hearth.Time{Time: r.Time.UTC()}, r.Value
+	p, k := &d.properties[i], &d.known[i]
+	d.hear(p, k, r)
+	k.last = at
 	if !p.Momentary && !p.WriteOnly {
-		p.Value, p.Time, p.Stale = &value, at, false
+		k.value, k.time, k.stale = r.Value, at, false
 	}
 	unreachable := r.Property == "reachable" && !r.Value.Bool()
 	if r.Property == "reachable" {
 		d.view.Reachable = r.Value.Bool()
 	}
-	if !unreachable && at.After(d.view.LastSeen.Time) {
-		d.view.LastSeen = at
+	if !unreachable && r.Time.After(d.view.LastSeen.Time) {
+		d.view.LastSeen = hearth.Time{Time: r.Time.UTC()}
 	}
 	return true
 }
 
-// replace takes a new description, keeping values that are newer than its own.
-func (d *device) replace(view hearth.DeviceView) {
-	last := make([]time.Time, len(view.Properties))
-	for i := range view.Properties {
-		p := &view.Properties[i]
-		last[i] = p.Time.Time
-		at := d.place(p.Name)
+// replace takes a new description, keeping values that are newer than its own, and reports whether that changed
+// anything: an inventory may bring values that were never reported here, as after a restart.
+func (d *device) replace(view hearth.DeviceView, properties []hearth.Property) (changed bool) {
+	fresh := knownOf(view.Properties)
+	for i := range fresh {
+		k, at := &fresh[i], d.place(properties[i].Name)
 		if at < 0 {
 			continue
 		}
-		if old := &d.view.Properties[at]; old.Value != nil && old.Kind == p.Kind && old.Time.After(p.Time.Time) {
-			p.Value, p.Time, p.Stale = old.Value, old.Time, old.Stale
+		old := d.known[at]
+		if !old.value.IsZero() && d.properties[at].Kind == properties[i].Kind && old.time > k.time {
+			k.value, k.time, k.stale = old.value, old.time, old.stale
 		}
-		if d.last[at].After(last[i]) {
-			last[i] = d.last[at]
-		}
+		k.last = max(k.last, old.last)
 	}
 	if d.view.LastSeen.After(view.LastSeen.Time) {
 		view.LastSeen = d.view.LastSeen
 	}
-	d.view, d.last = view, last
+	before, same := d.view, slices.EqualFunc(d.known, fresh, func(a, b known) bool {
+		return a.value == b.value && a.stale == b.stale && a.time == b.time
+	})
+	d.describe(view)
+	before.LastSeen = d.view.LastSeen
+	same = same && reflect.DeepEqual(before, d.view) && reflect.DeepEqual(d.properties, properties)
+	d.properties, d.known = properties, fresh
+	return !same
 }
 
 func (d *device) command(r hearth.Record) {
@@ -95,40 +140,44 @@ func (d *device) command(r hearth.Record) {
 			delete(d.targets, name)
 		}
 	}
+	if len(d.targets) == 0 {
+		d.targets = nil
+	}
 }
 
-// shown returns a copy for others. Values of a home that is dark are stale whatever they were.
+// shown returns the device for others. Values of a home that is dark are stale whatever they were.
 func (d *device) shown(dark bool) hearth.DeviceView {
-	view := d.view
-	view.Properties = slices.Clone(view.Properties)
-	for i := range view.Properties {
-		p := &view.Properties[i]
-		p.Stale = p.Stale || dark && p.Value != nil
+	var s showing
+	return *s.of(d, dark)
+}
+
+// A showing makes one view after the other in the same place.
+type showing struct {
+	view   hearth.DeviceView
+	values []hearth.Value
+}
+
+// of shows a device until it shows the next one.
+func (s *showing) of(d *device, dark bool) *hearth.DeviceView {
+	properties := slices.Grow(s.view.Properties[:0], len(d.properties))[:len(d.properties)]
+	if properties == nil {
+		properties = []hearth.PropertyView{}
+	}
+	s.values = slices.Grow(s.values[:0], len(d.known))[:len(d.known)]
+	s.view = d.view
+	s.view.Properties = properties
+	for i := range properties {
+		p, k := &properties[i], &d.known[i]
+		*p = hearth.PropertyView{Property: d.properties[i], Time: timeOf(k.time), Stale: k.stale}
+		if !k.value.IsZero() {
+			s.values[i] = k.value
+			p.Value, p.Stale = &s.values[i], k.stale || dark
+		}
 		if t, ok := d.targets[p.Name]; ok {
 			p.Target = &t.value
 		}
 	}
-	return view
-}
-
-// described is the view without what changes all the time, to tell whether the device itself has changed.
-func described(view hearth.DeviceView) hearth.DeviceView {
-	view.LastSeen = hearth.Time{}
-	view.Properties = slices.Clone(view.Properties)
-	for i := range view.Properties {
-		p := &view.Properties[i]
-		p.Value, p.Time, p.Target, p.Stale = nil, hearth.Time{}, nil, false
-	}
-	return view
-}
-
-// sameValues tells whether two views with the same properties say the same: an inventory may bring values that were
-// never reported here, as after a restart.
-func sameValues(a, b hearth.DeviceView) bool {
-	return slices.EqualFunc(a.Properties, b.Properties, func(p, q hearth.PropertyView) bool {
-		same := p.Value == nil && q.Value == nil || p.Value != nil && q.Value != nil && *p.Value == *q.Value
-		return same && p.Stale == q.Stale && p.Time.Equal(q.Time.Time)
-	})
+	return &s.view
 }
 
 // A property of an inventory may not claim what would break those who read it.

@@ -113,7 +113,7 @@ func (f *Fleet) Announce(ctx context.Context, id string, device hearth.ID, a hea
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.putDirect(id, view, a, string(body), true).view, nil
+	return f.putDirect(id, view, a, string(body), true).shown(false), nil
 }
 
 func deref(view *hearth.DeviceView) hearth.DeviceView {
@@ -144,16 +144,16 @@ func (f *Fleet) announced(id string, device hearth.ID, body string) (*hearth.Dev
 // putDirect takes a device over and tells of it; f.mu is held.
 func (f *Fleet) putDirect(id string, view hearth.DeviceView, a hearth.Announcement, stored string, first bool) *directDevice {
 	h := f.of(id)
-	d := h.direct[view.ID]
+	d, properties := h.direct[view.ID], f.book.share(&view)
 	if d == nil {
-		d = &directDevice{device: newDevice(view)}
+		d = &directDevice{device: newDevice(view, properties)}
 		if h.direct == nil {
 			h.direct = map[hearth.ID]*directDevice{}
 		}
 		h.direct[view.ID] = d
 	} else {
 		view.Reachable = d.view.Reachable
-		d.replace(view)
+		d.replace(view, properties)
 	}
 	d.announced, d.stored = a, stored
 	f.emit(id, "device", d.shown(false), first)
@@ -256,10 +256,12 @@ func (h *home) mayReport(r hearth.DirectReading, now time.Time) error {
 	case h.byID[r.Device] != nil:
 		return hearth.Errorf(hearth.CodeConflict, "the home's gateway speaks for a device %s: choose another address", r.Device)
 	}
-	p := h.direct[r.Device].view.Property(r.Property)
-	switch {
-	case p == nil:
+	d := h.direct[r.Device]
+	i := d.place(r.Property)
+	if i < 0 {
 		return hearth.Errorf(hearth.CodeNoDevice, "device %s has announced no property %.64q", r.Device, r.Property)
+	}
+	switch p := &d.properties[i]; {
 	case p.Kind != r.Value.Kind() || len(r.Value.Text()) > hearth.MaxText:
 		return hearth.Errorf(hearth.CodeBadValue, "%s of %s is a %s, of text at most %d bytes", p.Name, r.Device, p.Kind, hearth.MaxText)
 	case !r.Time.IsZero() && (r.Time.After(now.Add(aheadMost)) || r.Time.Year() < 2000):

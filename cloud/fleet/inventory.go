@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
+	"slices"
 	"strings"
 
 	"hearth"
@@ -74,26 +74,29 @@ func (f *Fleet) replace(id string, h *home, views []hearth.DeviceView, first boo
 	before := h.byID
 	h.devices, h.byID = make([]*device, 0, len(views)), make(map[hearth.ID]*device, len(views))
 	for _, view := range views {
-		f.book.share(&view)
-		d := before[view.ID]
-		known := d != nil && reflect.DeepEqual(described(d.view), described(view))
-		if d == nil {
-			d = newDevice(view)
-		} else {
-			old := d.view
-			d.replace(view)
-			known = known && sameValues(old, d.view)
-		}
+		d := f.put(id, before[view.ID], view, first)
 		h.devices, h.byID[view.ID] = append(h.devices, d), d
-		if !known {
-			f.emit(id, "device", d.shown(false), first)
-		}
 	}
 	for gone := range before {
 		if h.byID[gone] == nil {
 			f.emit(id, "device", hearth.Forgotten{ID: gone, Forgotten: true}, first)
 		}
 	}
+}
+
+// put makes d what view says, or a new device if it is nil, and tells of it if that changes anything.
+func (f *Fleet) put(id string, d *device, view hearth.DeviceView, first bool) *device {
+	properties := f.book.share(&view)
+	changed := true
+	if d == nil {
+		d = newDevice(view, properties)
+	} else {
+		changed = d.replace(view, properties)
+	}
+	if changed {
+		f.emit(id, "device", d.shown(false), first)
+	}
+	return d
 }
 
 // DeviceEvent takes what a gateway says of one device between two inventories: the device, or that it has left. It is
@@ -111,20 +114,19 @@ func (f *Fleet) DeviceEvent(id string, body []byte) error {
 	defer f.mu.Unlock()
 	h := f.of(id)
 	h.seen(f.o.Now())
-	views := make([]hearth.DeviceView, 0, len(h.devices)+1)
-	found := false
-	for _, d := range h.devices {
-		switch {
-		case d.view.ID != view.ID:
-			views = append(views, d.view)
-		case !gone.Forgotten:
-			views, found = append(views, view), true
-		}
+	d := h.byID[view.ID]
+	switch {
+	case gone.Forgotten && d != nil:
+		h.devices = slices.DeleteFunc(h.devices, func(other *device) bool { return other == d })
+		delete(h.byID, view.ID)
+		f.emit(id, "device", gone, true)
+	case gone.Forgotten:
+	case d != nil:
+		f.put(id, d, view, true)
+	case len(h.devices) < MaxDevices:
+		d = f.put(id, nil, view, true)
+		h.devices, h.byID[view.ID] = append(h.devices, d), d
 	}
-	if !found && !gone.Forgotten && len(views) < MaxDevices {
-		views = append(views, view)
-	}
-	f.replace(id, h, views, true)
 	return nil
 }
 

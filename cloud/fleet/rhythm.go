@@ -109,9 +109,9 @@ func tells(property string) bool {
 }
 
 // hear lets the device's rhythm hear of a reading, before the reading takes the place of the one before.
-func (d *device) hear(p *hearth.PropertyView, r hearth.Reading) {
+func (d *device) hear(p *hearth.Property, k *known, r hearth.Reading) {
 	if r.Property == "reachable" {
 		return // its driver's word, not its own
 	}
-	d.rhythm.spoke(r.Time, tells(r.Property) && (p.Momentary || p.Value == nil || *p.Value != r.Value))
+	d.rhythm.spoke(r.Time, tells(r.Property) && (p.Momentary || k.value != r.Value))
 }

@@ -2,7 +2,7 @@ package fleet
 
 import (
 	"fmt"
-	"slices"
+	"reflect"
 	"strings"
 	"testing"
 	"unsafe"
@@ -17,14 +17,35 @@ func TestHomesShareWhatTheirDevicesHaveInCommon(t *testing.T) {
 		return hearth.DeviceView{ID: hearth.ID(fmt.Sprintf("radio:%d", i)), Model: strings.Clone("TS0201"), Properties: []hearth.PropertyView{{Property: p}}}
 	}
 	a, b := device(1), device(2)
-	book.share(&a)
-	book.share(&b)
-	if unsafe.StringData(a.Model) != unsafe.StringData(b.Model) || unsafe.StringData(a.Properties[0].Unit) != unsafe.StringData(b.Properties[0].Unit) ||
-		unsafe.SliceData(a.Properties[0].Options) != unsafe.SliceData(b.Properties[0].Options) {
+	first, second := book.share(&a), book.share(&b)
+	if unsafe.StringData(a.Model) != unsafe.StringData(b.Model) || unsafe.SliceData(first) != unsafe.SliceData(second) {
 		t.Error("two homes keep the same texts twice")
 	}
-	if b.ID != "radio:2" || b.Model != "TS0201" || !slices.Equal(b.Properties[0].Options, []string{"a", "b"}) {
-		t.Errorf("sharing changed %+v", b)
+	if b.ID != "radio:2" || b.Model != "TS0201" || !reflect.DeepEqual(second, []hearth.Property{b.Properties[0].Property}) {
+		t.Errorf("sharing changed %+v, %+v", b, second)
+	}
+}
+
+// Properties that differ in anything are not taken for each other.
+func TestKeysOfProperties(t *testing.T) {
+	one := 1.0
+	differ := map[string]any{
+		"Name": "a", "Kind": hearth.Bool, "Unit": "a", "UnitCode": "a", "Writable": true, "Momentary": true, "WriteOnly": true,
+		"Min": &one, "Max": &one, "Options": []string{"a"}, "Urgent": true,
+	}
+	keys := map[string]string{string(keyOf([]hearth.Property{{}})): "none"}
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[hearth.Property]()) {
+		value, ok := differ[field.Name]
+		if !ok {
+			t.Fatalf("nothing shows that %s matters", field.Name)
+		}
+		var p hearth.Property
+		reflect.ValueOf(&p).Elem().FieldByName(field.Name).Set(reflect.ValueOf(value))
+		key := string(keyOf([]hearth.Property{p}))
+		if other, taken := keys[key]; taken {
+			t.Errorf("%s is taken for %s", field.Name, other)
+		}
+		keys[key] = field.Name
 	}
 }
 
@@ -32,12 +53,12 @@ func TestWordbookIsBounded(t *testing.T) {
 	book := newWordbook()
 	for i := range 3 * mostShared {
 		view := hearth.DeviceView{Name: fmt.Sprint("Lamp ", i), Properties: []hearth.PropertyView{{Property: hearth.Property{Options: []string{fmt.Sprint(i)}}}}}
-		book.share(&view)
-		if view.Name != fmt.Sprint("Lamp ", i) || view.Properties[0].Options[0] != fmt.Sprint(i) {
-			t.Fatalf("%d became %+v", i, view)
+		properties := book.share(&view)
+		if view.Name != fmt.Sprint("Lamp ", i) || properties[0].Options[0] != fmt.Sprint(i) {
+			t.Fatalf("%d became %+v %+v", i, view, properties)
 		}
 	}
-	if len(book.texts) > mostShared || len(book.lists) > mostShared {
+	if len(book.texts) > mostShared || len(book.lists) > mostLists {
 		t.Errorf("%d texts, %d lists are kept", len(book.texts), len(book.lists))
 	}
 }

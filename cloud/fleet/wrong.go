@@ -59,14 +59,15 @@ func (f *Fleet) Wrong(id string) (conditions []hearth.Condition, known bool) {
 func (f *Fleet) Look(id string, look func(d *hearth.DeviceView) bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	var s showing
 	if h := f.homes[id]; h != nil {
 		for _, d := range h.devices {
-			if !look(&d.view) {
+			if !look(s.of(d, false)) {
 				return
 			}
 		}
 		for _, d := range h.sortedDirect() {
-			if h.byID[d.view.ID] == nil && !look(&d.view) {
+			if h.byID[d.view.ID] == nil && !look(s.of(d.device, false)) {
 				return
 			}
 		}
@@ -187,12 +188,12 @@ func (h *home) deviceWrong(d *device, now time.Time, driverDown bool, add func(h
 // batteryWrong tells of a battery that is low, once where a device says it in several ways.
 func (d *device) batteryWrong(add func(hearth.Condition)) {
 	v := &d.view
-	for i := range v.Properties {
-		p := &v.Properties[i]
-		if p.Name != "battery" && p.Name != "battery_low" || p.Value == nil {
+	for i := range d.properties {
+		p, value := &d.properties[i], d.known[i].value
+		if p.Name != "battery" && p.Name != "battery_low" || value.IsZero() {
 			continue
 		}
-		if c, ok := batteryWrong(cmp.Or(v.Name, string(v.ID)), p); ok {
+		if c, ok := batteryWrong(cmp.Or(v.Name, string(v.ID)), value); ok {
 			c.About = string(v.ID)
 			add(c)
 			return
@@ -211,15 +212,15 @@ func (d *device) quiet(now time.Time, h *home) time.Duration {
 	return now.Sub(since)
 }
 
-func batteryWrong(name string, p *hearth.PropertyView) (hearth.Condition, bool) {
+func batteryWrong(name string, value hearth.Value) (hearth.Condition, bool) {
 	c := hearth.Condition{Kind: hearth.AlertBatteryLow, Severity: hearth.SeverityInfo, Detail: "the battery of " + name + " is low"}
-	if p.Kind == hearth.Bool {
-		return c, p.Value.Bool()
+	if value.Kind() == hearth.Bool {
+		return c, value.Bool()
 	}
-	left := p.Value.Number()
+	left := value.Number()
 	c.Detail += fmt.Sprintf(": %.0f %%", left)
 	c.Keeps = left > batteryLow
-	return c, p.Kind == hearth.Number && left < batteryFine
+	return c, value.Kind() == hearth.Number && left < batteryFine
 }
 
 // rounded is a stretch of time as a person says it.

@@ -23,6 +23,7 @@ import (
 type member struct {
 	hearth.Claim
 	o      options
+	owned  []hearth.DeviceView // see devices
 	client mqtt.Client
 	http   *http.Client
 	epoch  string
@@ -36,7 +37,7 @@ type member struct {
 const lamp = hearth.ID("load:lamp")
 
 // devices are what each home has: 25 properties, and two for each lamp more than one.
-func (m *member) devices() []hearth.DeviceView {
+func devices(lamps int) []hearth.DeviceView {
 	var views []hearth.DeviceView
 	add := func(id hearth.ID, kind hearth.Type, model string, properties ...string) {
 		view := hearth.DeviceView{ID: id, Name: model + " of the " + id.Address(), Room: "Kitchen", Type: kind, Driver: "load", DriverType: "zigbee", Vendor: "Load", Model: model, Reachable: true}
@@ -47,7 +48,7 @@ func (m *member) devices() []hearth.DeviceView {
 		views = append(views, view)
 	}
 	add(lamp, "light", "Lamp", "on", "brightness")
-	for i := range m.o.lamps - 1 {
+	for i := range lamps - 1 {
 		add(hearth.ID(fmt.Sprintf("%s-%d", lamp, i+1)), "light", "Lamp", "on", "brightness")
 	}
 	for _, plug := range []hearth.ID{"load:washer", "load:dryer"} {
@@ -68,12 +69,12 @@ func join(ctx context.Context, o options) ([]*member, error) {
 		return nil, err
 	}
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256, MaxConnsPerHost: 256}, Timeout: 30 * time.Second}
-	members := make([]*member, o.homes)
+	members, owned := make([]*member, o.homes), devices(o.lamps)
 	var group errgroup.Group
 	group.SetLimit(32)
 	for i := range members {
 		group.Go(func() error {
-			m := &member{o: o, http: client, epoch: fmt.Sprintf("load%x", time.Now().UnixNano()), zstd: encoder}
+			m := &member{o: o, owned: owned, http: client, epoch: fmt.Sprintf("load%x", time.Now().UnixNano()), zstd: encoder}
 			if err := m.join(ctx, i); err != nil {
 				return fmt.Errorf("home %d: %w", i, err)
 			}
@@ -95,7 +96,7 @@ func (m *member) join(ctx context.Context, i int) error {
 	if err := m.call(ctx, "", "POST", "/api/v1/claim", map[string]string{"code": added.Code}, &m.Claim); err != nil {
 		return err
 	}
-	if err := m.call(ctx, m.Token, "PUT", m.path("/devices"), m.devices(), nil); err != nil {
+	if err := m.call(ctx, m.Token, "PUT", m.path("/devices"), m.owned, nil); err != nil {
 		return err
 	}
 	return m.connect()

@@ -63,7 +63,7 @@ func (m *member) post(ctx context.Context) (stored bool, err error) {
 	now := time.Now()
 	for round := 0; len(readings) < m.o.rows; round++ {
 		at := now.Add(time.Duration(round-m.o.rows) * time.Millisecond)
-		for _, d := range m.devices() {
+		for _, d := range m.owned {
 			for i, p := range d.Properties {
 				value := hearth.NumberOf(float64((round*7+i)%50) + float64(m.seq))
 				if p.Kind == hearth.Bool {

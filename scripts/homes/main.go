@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -52,6 +53,7 @@ func main() {
 	flag.IntVar(&o.lamps, "lamps", 1, "how many lamps each home has")
 	flag.IntVar(&o.rate, "job", 0, "only switch all lamps by one job, at so many commands a second")
 	flag.Parse()
+	debug.SetGCPercent(400) // what runs beside the receiver takes as little of the processor as it can
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, o); err != nil {
