@@ -193,6 +193,9 @@ func (d *Downlink) deliverStranded(ctx context.Context) error {
 // changed tells everybody who wants to know.
 func (d *Downlink) changed(home string, r hearth.Record) {
 	d.noteChange(home, r)
+	if !d.o.Accounts.Shared() {
+		d.latest.put(home, r)
+	}
 	d.wakeWaiting(home, r.ID)
 	d.o.Changed(home, r)
 }
@@ -211,7 +214,7 @@ func (d *Downlink) wakeWaiting(home, id string) {
 func (d *Downlink) Wait(ctx context.Context, home, id string) (hearth.Record, error) {
 	for {
 		changed := d.watch(home, id)
-		record, err := d.Command(context.WithoutCancel(ctx), home, id)
+		record, err := d.newest(context.WithoutCancel(ctx), home, id)
 		if err != nil || record.Final {
 			d.wakeWaiting(home, id) // it changes no more, so nobody else does
 			return record, err
@@ -229,6 +232,14 @@ func (d *Downlink) Wait(ctx context.Context, home, id string) (hearth.Record, er
 		case <-look:
 		}
 	}
+}
+
+// newest returns a command as it is, from memory if it moved on lately.
+func (d *Downlink) newest(ctx context.Context, home, id string) (hearth.Record, error) {
+	if record, ok := d.latest.get(home, id); ok {
+		return record, nil
+	}
+	return d.Command(ctx, home, id)
 }
 
 func (d *Downlink) watch(home, id string) <-chan struct{} {

@@ -109,7 +109,8 @@ type Downlink struct {
 	told   chan tiding
 	untold atomic.Uint64
 
-	elsewhere elsewhere // where several receivers share the commands
+	latest    latest    // where no other receiver moves commands on
+	elsewhere elsewhere // where several receivers share them
 
 	mu      sync.Mutex
 	live    map[string]bool          // homes whose gateway is there

@@ -60,6 +60,7 @@ func (d *Downlink) give(ctx context.Context, home string, cmd hearth.Command) (r
 type taking struct {
 	Order
 	*Given
+	named      bool // it came with an id, which a command may have already
 	superseded []hearth.Record
 }
 
@@ -68,8 +69,9 @@ type taking struct {
 func (d *Downlink) DoAll(ctx context.Context, orders []Order) ([]Given, error) {
 	given, takings := make([]Given, len(orders)), make([]*taking, 0, len(orders))
 	for i, order := range orders {
+		named := order.Command.ID != ""
 		if given[i].Err = d.check(order.Home, &order.Command); given[i].Err == nil {
-			takings = append(takings, &taking{Order: order, Given: &given[i]})
+			takings = append(takings, &taking{Order: order, Given: &given[i], named: named})
 		}
 	}
 	if len(takings) == 0 {
@@ -117,7 +119,7 @@ func (d *Downlink) take(ctx context.Context, tx *sql.Tx, t *taking) error {
 	now := d.o.Now()
 	*t.Given, t.superseded = Given{}, nil
 	n, err := d.number(ctx, tx, t.Home) // this also makes those wait who give this home a command through another receiver
-	if err == nil {
+	if err == nil && t.named {
 		var found bool
 		if t.Record, found, err = d.same(ctx, tx, t.Order); found {
 			return nil

@@ -129,8 +129,10 @@ func (d *Downlink) change(ctx context.Context, home, id string, move func(*heart
 		var r row
 		var found, moved bool
 		err := d.o.Accounts.Tx(ctx, func(tx *sql.Tx) (err error) {
-			r, found, err = d.one(ctx, tx, home, id)
-			if err != nil || !found {
+			r = row{home: home}
+			if r.Record, found = d.latest.get(home, id); found {
+				r.steps = len(r.History)
+			} else if r, found, err = d.one(ctx, tx, home, id); err != nil || !found {
 				return err
 			}
 			if moved = move(&r.Record); !moved {
@@ -140,6 +142,7 @@ func (d *Downlink) change(ctx context.Context, home, id string, move func(*heart
 		})
 		switch {
 		case errors.Is(err, errMoved):
+			d.latest.drop(home, id)
 			continue
 		case err != nil:
 			return fmt.Errorf("storing command %s of %s: %w", id, home, err)
