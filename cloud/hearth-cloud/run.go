@@ -30,6 +30,7 @@ func serve(call *call) error {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
+	go boundGarbage(stop)
 	for {
 		log := newLog(c, errs)
 		ctx, end := context.WithCancel(stop)
