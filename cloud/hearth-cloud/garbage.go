@@ -11,7 +11,7 @@ import (
 // How much garbage may lie about before it is collected: as much as is in use while that is little, since to collect is
 // dear then; but not so with the connections of thousands of homes, where it would be most of the memory.
 const (
-	garbageRoom  = 96 << 20 // bytes
+	garbageRoom  = 32 << 20 // bytes
 	leastGarbage = 40       // percent of what is in use
 	mostGarbage  = 100
 )
