@@ -88,6 +88,7 @@ func (m *member) postReadings(ctx context.Context, readings []hearth.Reading) (s
 	}
 	req.Header.Set("Authorization", "Token "+m.Token)
 	req.Header.Set("Content-Encoding", "zstd")
+	req.Header["Idempotency-Key"] = nil // not sent: a batch may be sent again where a connection turns out to have ended
 	req.Header.Set(hearth.HeaderBatch, hearth.BatchID{Epoch: m.epoch, Seq: m.seq + 1}.String())
 	req.Header.Set(hearth.HeaderLedger, hearth.Ledger{Produced: m.rows + rows, Backlog: rows, Durable: m.seq}.String())
 	resp, err := m.http.Do(req)
