@@ -6,14 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // SQLite has one writer at a time, and what is dear about a transaction is to wait until it is on disk. So those that
 // come while one is under way wait together, and are committed together: each is a savepoint, so that one that fails
 // leaves the others as they are, and all are told of their success when the whole is on disk.
 
-// mostTogether is how many transactions are committed together.
-const mostTogether = 64
+const (
+	mostTogether = 64                   // transactions that are committed together
+	crowd        = 4                    // so many in one group show that more will come …
+	gathering    = 3 * time.Millisecond // … so soon: most of a commit's price is the same for one and for many
+)
 
 // A turn is one transaction that waits.
 type turn struct {
@@ -28,6 +32,7 @@ type turns struct {
 	mu      sync.Mutex
 	led     bool // a group is under way
 	waiting []*turn
+	crowded time.Time // when a crowd was committed, if the last group was one
 }
 
 // enter reports whether t is to lead a group at once; otherwise it is woken.
@@ -65,10 +70,24 @@ func (q *turns) group(leader *turn) []*turn {
 	return group
 }
 
-// next has the next one lead, if there is one.
-func (q *turns) next() {
+// gather waits for others where there was a crowd just before, unless there is one already.
+func (q *turns) gather() {
+	q.mu.Lock()
+	wait, full := time.Until(q.crowded.Add(gathering)), len(q.waiting) >= mostTogether-1
+	q.mu.Unlock()
+	if wait > 0 && !full {
+		time.Sleep(wait)
+	}
+}
+
+// next has the next one lead, if there is one, after a group of so many.
+func (q *turns) next(size int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.crowded = time.Time{}
+	if size >= crowd {
+		q.crowded = time.Now()
+	}
 	if q.led = len(q.waiting) > 0; q.led {
 		first := q.waiting[0]
 		q.waiting = q.waiting[1:]
@@ -93,9 +112,10 @@ func (a *Accounts) take(ctx context.Context, do func(*sql.Tx) error) error {
 			return t.result()
 		}
 	}
+	a.turns.gather()
 	group := a.turns.group(t)
 	a.together(group)
-	a.turns.next()
+	a.turns.next(len(group))
 	for _, other := range group[1:] {
 		other.wake <- true
 	}

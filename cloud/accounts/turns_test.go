@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // openTurns returns accounts with a table of numbers, and what counts them.
@@ -193,6 +195,26 @@ func BenchmarkTx(b *testing.B) {
 				}
 			})
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tx/s")
+		})
+	}
+}
+
+func TestACrowdIsWaitedFor(t *testing.T) {
+	full := make([]*turn, mostTogether-1)
+	for _, test := range []struct {
+		size    int
+		waiting []*turn
+		want    time.Duration
+	}{{crowd - 1, nil, 0}, {crowd, nil, gathering}, {crowd, full[1:], gathering}, {crowd, full, 0}} {
+		synctest.Test(t, func(t *testing.T) {
+			var q turns
+			q.next(test.size)
+			q.waiting = test.waiting
+			began := time.Now()
+			q.gather()
+			if took := time.Since(began); took != test.want {
+				t.Errorf("after a group of %d, with %d waiting: waited %s, want %s", test.size, len(test.waiting), took, test.want)
+			}
 		})
 	}
 }
