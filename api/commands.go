@@ -130,9 +130,12 @@ func give(w http.ResponseWriter, r *http.Request, of CommandsOf, unasked time.Du
 	cmd := made()
 	cmd.By = TokenOf(r.Context()).Name
 	record, err := commands.Do(r.Context(), cmd)
-	Note(r.Context(), WordsOf(record.Command))
-	if err != nil || record.Final || wait == 0 {
+	if err != nil {
 		return record, err
+	}
+	Changed(r.Context(), WordsOf(record.Command))
+	if record.Final || wait == 0 {
+		return record, nil
 	}
 	return commands.wait(r.Context(), record.ID, wait)
 }

@@ -22,14 +22,11 @@ func (w *Web) table() api.Table {
 	}
 }
 
-// audit keeps who changed what. What was refused is not kept: it changed nothing.
-func (w *Web) audit(r *http.Request, route api.Route, status int, note string) {
-	if status >= 400 {
-		return
-	}
+// audit keeps who changed what.
+func (w *Web) audit(r *http.Request, route api.Route, words string) {
 	entry := accounts.AuditEntry{
 		Tenant: r.PathValue("tenant"), Home: of(r), Who: api.TokenOf(r.Context()).Name, Action: route.ID,
-		About: cmp.Or(r.PathValue("id"), r.PathValue("name")), Detail: note, Address: ClientAddress(r),
+		About: cmp.Or(r.PathValue("id"), r.PathValue("name")), Detail: words, Address: ClientAddress(r),
 	}
 	if err := w.o.Accounts.Audit(context.WithoutCancel(r.Context()), entry); err != nil {
 		w.o.Log.Error("who did it could not be kept", "action", route.ID, "who", entry.Who, "err", err)
