@@ -162,8 +162,10 @@ func (r *readings) fill(m *api.Metrics) {
 	}
 	for _, t := range r.onward.Stats() {
 		m.Gauge("hearth_forward_leads", "1 on the receiver that sends to the target.", number(t.Leads), "target", t.Target)
-		m.Gauge("hearth_forward_up", "1 while the target takes what it is sent.", number(t.Up), "target", t.Target)
-		m.Gauge("hearth_forward_behind", "Portions of the log of writes that the target does not have yet.", float64(t.Behind), "target", t.Target)
+		if t.Leads {
+			m.Gauge("hearth_forward_up", "1 while the target takes what it is sent; only on the receiver that sends.", number(t.Up), "target", t.Target)
+			m.Gauge("hearth_forward_behind", "Portions of the log of writes that the target does not have yet; only on the receiver that sends.", float64(t.Behind), "target", t.Target)
+		}
 		m.Counter("hearth_forward_points_total", "Points sent to the target, those sent twice too.", float64(t.Points), "target", t.Target)
 		m.Counter("hearth_forward_texts_total", "Texts not sent to a target that keeps numbers only.", float64(t.Texts), "target", t.Target)
 		m.Counter("hearth_forward_parked_total", "Lines that the target refused; they are parked.", float64(t.Parked), "target", t.Target)

@@ -115,12 +115,15 @@ func TestAway(t *testing.T) {
 	r.mustPump()
 	f.with(func() { f.down = 503 })
 	r.put(10)
-	if err := r.pump(); err == nil || r.Stats()[0].Up || r.Stats()[0].Error == "" {
+	r.put(10)
+	if err := r.pump(); err == nil || r.Stats()[0].Up || r.Stats()[0].Error == "" || r.Stats()[0].Behind != 2 {
 		t.Errorf("%v, %+v", err, r.Stats()[0])
 	}
-	r.put(10)
 	f.with(func() { f.down = 0 })
 	r.mustPump()
+	if s := r.Stats()[0]; !s.Up || s.Behind != 0 {
+		t.Errorf("it is back: %+v", s)
+	}
 	if lines, twice := f.has(); lines != 30 || twice != 0 {
 		t.Errorf("%d lines, %d of them twice", lines, twice)
 	}

@@ -110,13 +110,20 @@ func (t *target) failed(err error) {
 	}
 }
 
-func (t *target) well(behind uint64) {
+func (t *target) well() {
 	t.count.mu.Lock()
 	defer t.count.mu.Unlock()
 	if t.count.err != "" {
 		t.f.o.Slog.Info("a target of forward is served again", "target", t.key)
 	}
-	t.count.up, t.count.err, t.count.behind = true, "", behind
+	t.count.up, t.count.err = true, ""
+}
+
+// lacks counts what the target does not have yet of a log that goes up to newest.
+func (t *target) lacks(newest uint64) {
+	t.count.mu.Lock()
+	defer t.count.mu.Unlock()
+	t.count.behind = newest - min(newest, t.cursor.sent)
 }
 
 // step sends the next few portions; false: there is nothing to do.
@@ -124,26 +131,29 @@ func (t *target) step(ctx context.Context) (sent bool, err error) {
 	if err := t.lead(ctx); err != nil || !t.leads {
 		return false, err
 	}
-	if err := t.look(ctx); err != nil {
-		return false, err
-	}
-	newest, err := t.within(ctx)
+	oldest, newest, err := t.f.o.Log.Span(ctx)
 	if err != nil {
 		return false, err
 	}
+	t.lacks(newest) // before a target that is away ends this
+	if err := t.look(ctx); err != nil {
+		return false, err
+	}
+	t.within(oldest, newest)
 	portions, err := t.f.o.Log.Read(ctx, t.cursor.sent, gatherOf)
 	if err != nil {
 		return false, err
 	}
 	if len(portions) == 0 {
-		t.well(0)
+		t.well()
 		return false, t.saveNow(ctx, false)
 	}
 	if err := t.send(ctx, portions); err != nil {
 		return false, err
 	}
 	t.cursor.sent = portions[len(portions)-1].N
-	t.well(newest - min(newest, t.cursor.sent))
+	t.well()
+	t.lacks(newest)
 	return true, t.saveNow(ctx, false)
 }
 
@@ -167,6 +177,9 @@ func (t *target) lead(ctx context.Context) error {
 	t.leads = leads
 	t.count.mu.Lock()
 	t.count.leads = leads
+	if !leads {
+		t.count.up, t.count.err, t.count.behind = false, "", 0 // whoever leads knows
+	}
 	t.count.mu.Unlock()
 	return nil
 }
@@ -202,11 +215,7 @@ func (t *target) look(ctx context.Context) error {
 }
 
 // within keeps the cursor inside the log: some of it may be gone, and a log restored from a backup ends earlier.
-func (t *target) within(ctx context.Context) (newest uint64, err error) {
-	oldest, newest, err := t.f.o.Log.Span(ctx)
-	if err != nil {
-		return 0, err
-	}
+func (t *target) within(oldest, newest uint64) {
 	before := max(oldest, 1) - 1
 	switch {
 	case t.cursor.sent > newest:
@@ -220,7 +229,6 @@ func (t *target) within(ctx context.Context) (newest uint64, err error) {
 		t.cursor.sent = before
 	}
 	t.cursor.safe = max(t.cursor.safe, min(before, t.cursor.sent))
-	return newest, nil
 }
 
 // send brings portions to the target, whole or not at all.
