@@ -111,6 +111,7 @@ type Downlink struct {
 
 	latest    latest    // where no other receiver moves commands on
 	elsewhere elsewhere // where several receivers share them
+	lookedAt  int64     // unix ms: what was sent before was looked at once for its answer (again.go); only sweep uses it
 
 	mu      sync.Mutex
 	live    map[string]bool          // homes whose gateway is there
@@ -257,8 +258,8 @@ func cutLast(s string) (before, after string, ok bool) {
 	return "", "", false
 }
 
-// sweep ends commands whose time is up, brings those to homes that are there which somehow were not sent, and forgets
-// old ones.
+// sweep ends commands whose time is up, brings those to homes that are there which somehow were not sent or did not
+// arrive, and forgets old ones.
 func (d *Downlink) sweep(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
@@ -272,6 +273,7 @@ func (d *Downlink) sweep(ctx context.Context) {
 		if d.o.Accounts.Shared() {
 			err = errors.Join(err, d.lookElsewhere(ctx))
 		}
+		err = errors.Join(err, d.publishAgain(ctx))
 		if n%10 == 9 {
 			err = errors.Join(err, d.deliverStranded(ctx))
 		}
