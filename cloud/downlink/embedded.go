@@ -43,6 +43,7 @@ type embedded struct {
 	upgrader websocket.Upgrader
 	server   *mqtt.Server // from listen on
 	listener net.Listener // from listen on; nil without an address
+	retained retained
 
 	listening atomic.Int64 // sessions of applications
 
@@ -57,7 +58,7 @@ type embedded struct {
 func newEmbedded(o Embedded, s sink, a *accounts.Accounts, log *slog.Logger) *embedded {
 	e := &embedded{
 		address: o.Listen, tls: o.TLS, sink: s, accounts: a, log: log,
-		sessions: map[*session]struct{}{}, perToken: map[string]int{}, gateways: map[string]int{},
+		sessions: map[*session]struct{}{}, perToken: map[string]int{}, gateways: map[string]int{}, retained: retained{online: map[string]string{}},
 	}
 	e.upgrader = websocket.Upgrader{
 		HandshakeTimeout: connectTime, Subprotocols: []string{"mqtt", "mqttv3.1"},

@@ -28,7 +28,10 @@ func (h *hook) ID() string { return "hearth" }
 
 // Provides implements mqtt.Hook.
 func (h *hook) Provides(b byte) bool {
-	return slices.Contains([]byte{mqtt.OnConnectAuthenticate, mqtt.OnConnect, mqtt.OnACLCheck, mqtt.OnSessionEstablished, mqtt.OnPublish}, b)
+	return slices.Contains([]byte{
+		mqtt.OnConnectAuthenticate, mqtt.OnConnect, mqtt.OnACLCheck, mqtt.OnSessionEstablished, mqtt.OnPublish,
+		mqtt.OnRetainMessage, mqtt.OnSubscribe, mqtt.OnPacketSent,
+	}, b)
 }
 
 func sessionOf(cl *mqtt.Client) *session {

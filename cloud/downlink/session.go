@@ -6,6 +6,7 @@ import (
 	"net"
 
 	"github.com/gorilla/websocket"
+	"github.com/mochi-mqtt/server/v2/packets"
 
 	"hearth"
 )
@@ -15,8 +16,9 @@ type session struct {
 	net.Conn
 	token    hearth.Token // zero until admitted
 	admitted bool
-	live     bool   // it is a gateway's and counted as such
-	will     []byte // what the gateway wants said when it is gone
+	live     bool                   // it is a gateway's and counted as such
+	will     []byte                 // what the gateway wants said when it is gone
+	asked    []packets.Subscription // in the SUBSCRIBE that is being worked on
 }
 
 func (s *session) name() string { return s.token.Name }
