@@ -156,24 +156,33 @@ func administered(asker hearth.Token, args *[]any) string {
 	return "(" + strings.Join(anyOf, " OR ") + ")"
 }
 
+// sweptAtOnce is how many rows Sweep removes in one transaction: others want to write, too.
+const sweptAtOnce = 500
+
 // Sweep removes what is over: entries older than AuditLife, sessions, links and claim codes that ended, and tokens a
 // month after their end, until when a person may wonder why one does not work.
 func (a *Accounts) Sweep(ctx context.Context) error {
 	const wonder = 30 * 24 * time.Hour
 	now := a.now()
 	for statement, before := range map[string]time.Time{
-		`DELETE FROM audit WHERE time < $1`:                     now.Add(-AuditLife),
-		`DELETE FROM sessions WHERE expires < $1`:               now,
-		`DELETE FROM links WHERE expires < $1`:                  now,
-		`DELETE FROM claims WHERE expires < $1`:                 now,
-		`DELETE FROM tokens WHERE expires > 0 AND expires < $1`: now.Add(-wonder),
+		`DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE time < $1 ORDER BY time LIMIT $2)`:            now.Add(-AuditLife),
+		`DELETE FROM sessions WHERE hash IN (SELECT hash FROM sessions WHERE expires < $1 LIMIT $2)`:             now,
+		`DELETE FROM links WHERE hash IN (SELECT hash FROM links WHERE expires < $1 LIMIT $2)`:                   now,
+		`DELETE FROM claims WHERE hash IN (SELECT hash FROM claims WHERE expires < $1 LIMIT $2)`:                 now,
+		`DELETE FROM tokens WHERE hash IN (SELECT hash FROM tokens WHERE expires > 0 AND expires < $1 LIMIT $2)`: now.Add(-wonder),
 	} {
-		err := a.Tx(ctx, func(tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, statement, before.UnixMilli())
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("removing what is over: %w", err)
+		for gone := int64(sweptAtOnce); gone == sweptAtOnce; {
+			err := a.Tx(ctx, func(tx *sql.Tx) error {
+				result, err := tx.ExecContext(ctx, statement, before.UnixMilli(), sweptAtOnce)
+				if err != nil {
+					return err
+				}
+				gone, err = result.RowsAffected()
+				return err
+			})
+			if err != nil {
+				return fmt.Errorf("removing what is over: %w", err)
+			}
 		}
 	}
 	return nil

@@ -12,7 +12,7 @@ import (
 )
 
 // atOnce is how many alerts one transaction stores at the most: others want to write, too.
-const atOnce = 500
+const atOnce = 100
 
 const columns = `id, tenant, home, kind, about, severity, detail, raised, acked, acked_by, cleared, times, told, members`
 

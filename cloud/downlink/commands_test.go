@@ -295,6 +295,22 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// What is final and old goes, however much it is; what is open stays.
+func TestOldCommandsAreForgotten(t *testing.T) {
+	r := newRig(t)
+	r.end()
+	_, err := r.books.DB().Exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)
+		INSERT INTO commands (home, id, n, device, state, due, changed, steps, record) SELECT $1, 'c' || i, i, 'radio:1', 'sent', CASE WHEN i <= 1100 THEN 0 ELSE 1 END, 1000 + i, 1, '{}' FROM n`, r.home.ID)
+	r.must(err)
+	r.setClock(time.UnixMilli(2050).Add(keep)) // 1049 are older
+	r.must(r.d.forget(t.Context()))
+	var left, open int
+	r.must(r.books.DB().QueryRow(`SELECT count(*), count(CASE WHEN due > 0 THEN 1 END) FROM commands`).Scan(&left, &open))
+	if left != 1200-1049 || open != 100 {
+		t.Errorf("%d are left, %d of them open", left, open)
+	}
+}
+
 func FuzzDone(f *testing.F) {
 	f.Add([]byte(`{"id":"x","state":"applied","final":true,"history":[{"state":"sent","time":"2026-11-22T12:00:00Z"}]}`))
 	f.Add([]byte(`{"id":"x","state":"failed","final":true,"error":{"code":"failed","message":"no"},"history":null}`))

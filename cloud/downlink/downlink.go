@@ -286,13 +286,22 @@ func (d *Downlink) sweep(ctx context.Context) {
 	}
 }
 
+// forget removes what is older than keep, a part at a time: commands wait for it.
 func (d *Downlink) forget(ctx context.Context) error {
-	err := d.o.Accounts.Tx(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM commands WHERE due = 0 AND changed < $1`, d.o.Now().Add(-keep).UnixMilli())
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("forgetting old commands: %w", err)
+	const atOnce = 500
+	for gone := int64(atOnce); gone == atOnce; {
+		err := d.o.Accounts.Tx(ctx, func(tx *sql.Tx) error {
+			result, err := tx.ExecContext(ctx, `DELETE FROM commands WHERE (home, id) IN (SELECT home, id FROM commands WHERE due = 0 AND changed < $1 ORDER BY changed LIMIT $2)`,
+				d.o.Now().Add(-keep).UnixMilli(), atOnce)
+			if err != nil {
+				return err
+			}
+			gone, err = result.RowsAffected()
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("forgetting old commands: %w", err)
+		}
 	}
 	return nil
 }

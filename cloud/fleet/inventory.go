@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -212,6 +213,9 @@ func (f *Fleet) loadInventory(r row) error {
 	return nil
 }
 
+// savedAtOnce is how many sightings are written in one transaction: commands wait for it.
+const savedAtOnce = 100
+
 // save writes the sightings that changed.
 func (f *Fleet) save(ctx context.Context) error {
 	f.mu.Lock()
@@ -224,25 +228,23 @@ func (f *Fleet) save(ctx context.Context) error {
 		}
 	}
 	f.mu.Unlock()
-	if len(dirty) == 0 {
-		return nil
-	}
-	err := f.write(ctx, dirty)
-	if err != nil {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		for id := range dirty {
-			f.of(id).dirty = true
+	for part := range slices.Chunk(slices.Sorted(maps.Keys(dirty)), savedAtOnce) {
+		if err := f.write(ctx, part, dirty); err != nil {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			for id := range dirty {
+				f.of(id).dirty = true
+			}
+			return fmt.Errorf("storing when the homes were seen: %w", err)
 		}
-		return fmt.Errorf("storing when the homes were seen: %w", err)
 	}
 	return nil
 }
 
-func (f *Fleet) write(ctx context.Context, dirty map[string]sighting) error {
+func (f *Fleet) write(ctx context.Context, homes []string, sightings map[string]sighting) error {
 	return f.o.Accounts.Tx(ctx, func(tx *sql.Tx) error {
-		for id, s := range dirty {
-			body, err := json.Marshal(s)
+		for _, id := range homes {
+			body, err := json.Marshal(sightings[id])
 			if err != nil {
 				return err
 			}
