@@ -89,7 +89,11 @@ func (g *gauges) stored(m *api.Metrics) {
 
 // told counts what left the receiver, and what did not.
 func (g *gauges) told(m *api.Metrics) {
-	m.Gauge("hearth_mqtt_clients", "MQTT connections to the embedded broker.", float64(g.rooms.down.Clients()))
+	if up, elsewhere := g.rooms.down.BrokerElsewhere(); elsewhere {
+		m.Gauge("hearth_mqtt_broker_up", "1 while the receiver is connected to its broker.", flag(up))
+	} else {
+		m.Gauge("hearth_mqtt_clients", "MQTT connections to the embedded broker.", float64(g.rooms.down.Clients()))
+	}
 	m.Counter("hearth_mqtt_untold_total", "Events that the broker was not told of: it took them too slowly.", float64(g.rooms.down.Untold()))
 	stats := g.rooms.told.notes.Stats()
 	m.Counter("hearth_deliveries_sent_total", "Messages of alerts and events that were delivered.", float64(stats.Sent))
@@ -102,25 +106,30 @@ func (g *gauges) counted(m *api.Metrics) {
 	ctx, cancel := context.WithTimeout(context.Background(), lookTime)
 	defer cancel()
 	m.Counter("hearth_sql_errors_total", "Failures of the database.", float64(g.rooms.books.Failures()))
-	online := g.rooms.homes.Count()
-	m.Gauge("hearth_homes_online", "Homes whose gateway is there.", float64(online))
+	tally := g.rooms.homes.Count()
+	m.Gauge("hearth_homes_online", "Homes whose gateway is there.", float64(tally.Online))
+	m.Gauge("hearth_backlog_rows", "Readings that wait on the gateways.", float64(tally.Backlog))
+	m.Gauge("hearth_backlog_largest_rows", "Readings that wait on the gateway where most do.", float64(tally.LargestBacklog))
 	n, err := g.rooms.books.Counts(ctx)
-	up := 1.0
+	m.Gauge("hearth_sql_up", "1 while the database answers.", flag(err == nil))
 	if err != nil {
 		g.log.Error("counting what is in the database", "err", err)
-		up = 0
-	}
-	m.Gauge("hearth_sql_up", "1 while the database answers.", up)
-	if err != nil {
 		return
 	}
 	m.Gauge("hearth_homes", "Homes there are.", float64(n.Homes))
-	m.Gauge("hearth_homes_dark", "Homes that were there once and are not now.", float64(max(0, n.Seen-online)))
+	m.Gauge("hearth_homes_dark", "Homes that were there once and are not now.", float64(max(0, n.Seen-tally.Online)))
 	m.Gauge("hearth_commands_open", "Commands under way.", float64(n.Commands))
 	m.Gauge("hearth_deliveries_waiting", "Messages of alerts and events that wait to be delivered.", float64(n.Deliveries))
 	for _, severity := range slices.Sorted(maps.Keys(n.Alerts)) {
 		m.Gauge("hearth_alerts_open", "Alerts that are not cleared.", float64(n.Alerts[severity]), "severity", severity)
 	}
+}
+
+func flag(on bool) float64 {
+	if on {
+		return 1
+	}
+	return 0
 }
 
 // process adds what the system says of this process; what it does not say is left out.

@@ -146,7 +146,7 @@ func TestMetricsOfOperation(t *testing.T) {
 	c := config(t.TempDir())
 	r := start(t, c)
 	g := &gateway{r: r, Claim: r.claim("Cabin")}
-	r.want(204, g.batch("e/1", "produced=1,dropped=0,backlog=1,durable=0", fmt.Sprintf("hearth,device=radio:1 on=false %d", time.Now().UnixMilli())))
+	r.want(204, g.batch("e/1", "produced=8,dropped=0,backlog=8,durable=0", fmt.Sprintf("hearth,device=radio:1 on=false %d", time.Now().UnixMilli())))
 	r.want(204, r.ask("PUT", "/api/v1/homes/"+g.Home+"/devices", g.Token, inventory, nil))
 	r.want(200, r.ask("GET", "/api/v1/homes", r.owner, "", nil))
 	r.want(401, r.ask("GET", "/api/v1/homes", "hearth_NOPE", "", nil))
@@ -161,7 +161,7 @@ func TestMetricsOfOperation(t *testing.T) {
 	for _, line := range []string{
 		`hearth_http_requests_total{class="write",status="204"} 1`, `hearth_http_requests_total{class="api",status="401"} 1`,
 		`hearth_http_requests_total{class="mqtt",status="101"} 1`, `hearth_http_request_seconds_count{class="write"} 1`, `hearth_ingest_durable_seconds_count 1`,
-		`hearth_commands_final_total{state="confirmed"} 1`, `hearth_commands_open 1`, `hearth_homes 1`, `hearth_homes_online 1`, `hearth_homes_dark 0`,
+		`hearth_commands_final_total{state="confirmed"} 1`, `hearth_commands_open 1`, `hearth_homes 1`, `hearth_homes_online 1`, `hearth_homes_dark 0`, `hearth_backlog_rows [1-9]`, `hearth_backlog_largest_rows [1-9]`,
 		`hearth_sql_up 1`, `hearth_sql_errors_total 0`, `hearth_mqtt_clients 1`, `hearth_mqtt_untold_total 0`, `hearth_deliveries_waiting 0`, `hearth_deliveries_lost_total 0`,
 		`hearth_ingest_rows_total 1`, `hearth_disk_free_bytes [1-9]`, `process_resident_memory_bytes [1-9]`, `hearth_backup_last_timestamp_seconds [1-9]`, `go_goroutines [1-9]`,
 	} {

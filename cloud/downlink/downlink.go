@@ -151,6 +151,12 @@ func (d *Downlink) Listen(ctx context.Context) error {
 // Handler serves MQTT over WebSocket; nil with an external broker.
 func (d *Downlink) Handler() http.Handler { return d.via.handler() }
 
+// BrokerElsewhere reports whether the broker is another process, and whether it is connected.
+func (d *Downlink) BrokerElsewhere() (up, elsewhere bool) {
+	e, elsewhere := d.via.(*external)
+	return elsewhere && e.heard(), elsewhere
+}
+
 // Clients returns how many MQTT clients are connected to this process.
 func (d *Downlink) Clients() int { return d.via.clients() }
 

@@ -105,6 +105,9 @@ func TestOnMosquitto(t *testing.T) {
 	subscribed(g.Client, hearth.TopicDo(r.home.ID), g.collect)
 	g.wait(g.Publish(hearth.TopicOnline(r.home.ID), 1, true, "true"))
 	r.until("the home is online", func() bool { return r.online[r.home.ID] })
+	if up, elsewhere := r.d.BrokerElsewhere(); !up || !elsewhere {
+		t.Errorf("the broker is up: %v, elsewhere: %v", up, elsewhere)
+	}
 
 	topic, events := hearth.TopicCommand(r.home.ID), hearth.TopicEvent(r.home.ID, "command")
 	r.publish(viewer, topic, `{"id":"not-mine","device":"radio:1","set":{"on":true}}`) // mosquitto drops it without a word

@@ -136,16 +136,25 @@ func (f *Fleet) Device(id string, device hearth.ID) (hearth.DeviceView, bool) {
 	return hearth.DeviceView{}, false
 }
 
-// Count returns how many homes are online.
-func (f *Fleet) Count() (online int) {
+// A Tally is how the homes are, taken together.
+type Tally struct {
+	Online         int    // homes
+	Backlog        uint64 // readings that wait on the gateways, as they said last …
+	LargestBacklog uint64 // … and on the one where most wait
+}
+
+// Count returns how the homes are.
+func (f *Fleet) Count() (t Tally) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, h := range f.homes {
 		if h.online {
-			online++
+			t.Online++
 		}
+		t.Backlog += h.sighting.Backlog
+		t.LargestBacklog = max(t.LargestBacklog, h.sighting.Backlog)
 	}
-	return online
+	return t
 }
 
 func unix(ns int64) time.Time { return time.Unix(0, ns).UTC() }
