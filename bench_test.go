@@ -1,21 +1,14 @@
 package hearth_test
 
 import (
-	"bytes"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
-	"golang.org/x/sync/errgroup"
 
 	"hearth"
 )
@@ -117,126 +110,6 @@ func BenchmarkBinary(b *testing.B) {
 			b.ReportMetric(float64(info.Size())/1e6, "MB-"+name)
 		}
 	}
-}
-
-// BenchmarkIngest is what one request after another of 500 rows costs a receiver over HTTP, and, where HEARTH_E2E is
-// set, what the same rows cost InfluxDB and VictoriaMetrics. Limits: VictoriaMetrics' rate, five times InfluxDB's.
-func BenchmarkIngest(b *testing.B) {
-	b.Run("hearth-cloud", func(b *testing.B) {
-		address := freeAddress(b)
-		d := newDaemon(b, "hearth-cloud", fmt.Sprintf("data: %s\nweb: {listen: %q}\nmqtt: {listen: \"\"}\ningest: {rate: 0}\n", b.TempDir(), address))
-		d.start()
-		var tokens, names []string
-		for i := range pourers {
-			names = append(names, fmt.Sprintf("Home %d", i))
-			home := strings.Fields(run(b, "hearth-cloud", "home", "add", "-config", d.config, names[i]))[1]
-			tokens = append(tokens, strings.TrimSpace(run(b, "hearth-cloud", "token", "add", "-config", d.config, "-name", "gateway-"+home, "-scope", "gateway", "-home", home)))
-		}
-		seqs := make([]uint64, pourers)
-		pour(b, d.cmd.Process.Pid, func(home int, lines []byte) *http.Request {
-			req := request(b, "http://"+address+"/api/v2/write?precision=ms", "zstd", zstdOf(lines))
-			seqs[home]++
-			produced := seqs[home] * pourRows
-			req.Header.Set("Authorization", "Token "+tokens[home])
-			req.Header.Set(hearth.HeaderBatch, hearth.BatchID{Epoch: "bench", Seq: seqs[home]}.String())
-			req.Header.Set(hearth.HeaderLedger, hearth.Ledger{Produced: produced, Backlog: pourRows, Durable: seqs[home] - 1}.String())
-			return req
-		})
-	})
-	foreign := func(b *testing.B, base string, pid int) {
-		pour(b, pid, func(_ int, lines []byte) *http.Request {
-			return request(b, base+"/write?db=hearth&precision=ms", "gzip", gzipOf(b, lines))
-		})
-	}
-	b.Run("influxdb", func(b *testing.B) {
-		base, pid := startInflux(b)
-		resp, err := http.PostForm(base+"/query", map[string][]string{"q": {"CREATE DATABASE hearth"}})
-		if err != nil {
-			b.Fatal(err)
-		}
-		resp.Body.Close()
-		foreign(b, base, pid)
-	})
-	b.Run("victoria-metrics", func(b *testing.B) { base, pid := startVictoria(b); foreign(b, base, pid) })
-}
-
-const (
-	pourers  = 8   // homes that write at the same time
-	pourRows = 500 // in each request
-)
-
-// pour has every home send one request after another, and reports rows a second and per processor second of pid.
-func pour(b *testing.B, pid int, next func(home int, lines []byte) *http.Request) {
-	before := processorTime(b, pid)
-	var requests atomic.Int64
-	b.ResetTimer()
-	var group errgroup.Group
-	for home := range pourers {
-		group.Go(func() error {
-			for n := requests.Add(1); n <= int64(b.N); n = requests.Add(1) {
-				resp, err := http.DefaultClient.Do(next(home, pourLines(b, home, n)))
-				if err != nil {
-					return err
-				}
-				resp.Body.Close()
-				if resp.StatusCode != http.StatusNoContent {
-					return fmt.Errorf("answered %s", resp.Status)
-				}
-			}
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
-		b.Fatal(err)
-	}
-	b.StopTimer()
-	rows := float64(b.N) * pourRows
-	b.ReportMetric(rows/b.Elapsed().Seconds(), "rows/s")
-	b.ReportMetric(rows/(processorTime(b, pid)-before).Seconds(), "rows/cpu-s")
-	b.ReportMetric(float64(memory(b, pid))/1e6, "MB-rss")
-}
-
-// pourLines are 20 rows each of 25 properties.
-func pourLines(b *testing.B, home int, n int64) []byte {
-	start := time.UnixMilli(1_750_000_000_000).Add(time.Duration(n) * 20 * 10 * time.Second)
-	readings := make([]hearth.Reading, pourRows)
-	for i := range readings {
-		readings[i] = hearth.Reading{
-			Device: hearth.ID(fmt.Sprintf("home%d:meter-%d", home, i%25/5)), Property: []string{"power", "energy", "voltage", "current", "temperature"}[i%5],
-			Value: hearth.NumberOf(float64(i%7)*1.5 + float64(n%1000)/10), Time: start.Add(time.Duration(i/25) * 10 * time.Second),
-		}
-	}
-	lines, err := hearth.AppendLines(nil, readings, "")
-	if err != nil {
-		b.Fatal(err)
-	}
-	return lines
-}
-
-func request(b *testing.B, url, encoding string, body []byte) *http.Request {
-	req, err := http.NewRequest("POST", url, bytes.NewReader(body))
-	if err != nil {
-		b.Fatal(err)
-	}
-	req.Header.Set("Content-Encoding", encoding)
-	return req
-}
-
-func zstdOf(lines []byte) []byte {
-	encoder, _ := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1)) // fails on bad options only
-	return encoder.EncodeAll(lines, nil)
-}
-
-func gzipOf(b *testing.B, lines []byte) []byte {
-	var packed bytes.Buffer
-	w := gzip.NewWriter(&packed)
-	if _, err := w.Write(lines); err != nil {
-		b.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		b.Fatal(err)
-	}
-	return packed.Bytes()
 }
 
 // processorTime is what a process has used, from proc(5).

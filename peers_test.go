@@ -66,7 +66,7 @@ func peer(t testing.TB, url, command string, args ...string) (pid int) {
 	return cmd.Process.Pid
 }
 
-func startInflux(t testing.TB) (base string, pid int) {
+func startInflux(t testing.TB) (base, data string, pid int) {
 	command, address, dir := needPeer(t, "influxd"), freeAddress(t), t.TempDir()
 	config := filepath.Join(dir, "influxdb.conf")
 	text := fmt.Sprintf("reporting-disabled = true\nbind-address = %q\n[meta]\n dir = \"%s/meta\"\n[data]\n dir = \"%s/data\"\n wal-dir = \"%s/wal\"\n[http]\n bind-address = %q\n[monitor]\n store-enabled = false\n",
@@ -75,13 +75,13 @@ func startInflux(t testing.TB) (base string, pid int) {
 		t.Fatal(err)
 	}
 	base = "http://" + address
-	return base, peer(t, base+"/ping", command, "-config", config)
+	return base, dir, peer(t, base+"/ping", command, "-config", config)
 }
 
-func startVictoria(t testing.TB) (base string, pid int) {
-	command, address := needPeer(t, "victoria-metrics"), freeAddress(t)
+func startVictoria(t testing.TB) (base, data string, pid int) {
+	command, address, data := needPeer(t, "victoria-metrics"), freeAddress(t), t.TempDir()
 	base = "http://" + address
-	return base, peer(t, base+"/ping", command, "-storageDataPath", t.TempDir(), "-httpListenAddr", address, "-search.latencyOffset", "0s")
+	return base, data, peer(t, base+"/ping", command, "-storageDataPath", data, "-httpListenAddr", address, "-search.latencyOffset", "0s")
 }
 
 // fetch returns the body of a URL of a peer.
@@ -153,7 +153,7 @@ func drained(t testing.TB, s *spine, least int64) (acknowledged int64) {
 }
 
 func TestInfluxAsTarget(t *testing.T) {
-	base, _ := startInflux(t)
+	base, _, _ := startInflux(t)
 	d, f := gatewayFor(t, fmt.Sprintf("url: %q, database: hearth", base))
 	s := &spine{edge: d, gateway: f}
 	drained(t, s, 200)
@@ -172,7 +172,7 @@ func TestInfluxAsTarget(t *testing.T) {
 }
 
 func TestVictoriaMetricsAsTarget(t *testing.T) {
-	base, _ := startVictoria(t)
+	base, _, _ := startVictoria(t)
 	d, f := gatewayFor(t, fmt.Sprintf("url: %q, database: hearth", base))
 	s := &spine{edge: d, gateway: f}
 	drained(t, s, 200)

@@ -101,7 +101,7 @@ func newLone(t testing.TB, series string) *lone {
 // targets have every row.
 func TestForwardTargetsAreKilled(t *testing.T) {
 	victoria := startKillable(t)
-	influx, _ := startInflux(t)
+	influx, _, _ := startInflux(t)
 	p := newLone(t, fmt.Sprintf("{forward: [{url: %q}, {url: %q, database: hearth}]}", victoria.base, influx))
 	s := p.newSender("Sender 0")
 	until, ended := make(chan struct{}), make(chan struct{})
@@ -154,7 +154,7 @@ func TestForwardTargetsAreKilled(t *testing.T) {
 // TestOldReadingsFromAfar: what the receiver keeps no longer comes from the databases that it was sent to.
 func TestOldReadingsFromAfar(t *testing.T) {
 	victoria := startKillable(t)
-	influx, _ := startInflux(t)
+	influx, _, _ := startInflux(t)
 	for kind, base := range map[string]string{"victoriametrics": victoria.base, "influxdb": influx} {
 		t.Run(kind, func(t *testing.T) {
 			p := newLone(t, fmt.Sprintf("{retention: 2d, forward: [{url: %q}], read: {url: %q, kind: %s, database: hearth, before: 1d}}", base, base, kind))

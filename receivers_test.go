@@ -88,7 +88,7 @@ func newPlant(t testing.TB) *plant {
 	t.Helper()
 	p := &plant{t: t}
 	broker := startMosquitto(t)
-	p.victoria, _ = startVictoria(t)
+	p.victoria, _, _ = startVictoria(t)
 	p.database = postgrestest.Start(t).Database(t)
 	var addresses []string
 	for range 2 {
