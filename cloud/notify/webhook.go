@@ -106,8 +106,12 @@ func refusalOf(answer *http.Response) error {
 	return r
 }
 
-// plainly takes the address, which may hold a secret, out of an error.
+// plainly takes the address, which may hold a secret, out of an error, and what is this machine's own affair.
 func plainly(err error) error {
+	var lookup *net.DNSError
+	if errors.As(err, &lookup) {
+		return fmt.Errorf("looking up %s: %s", lookup.Name, lookup.Err)
+	}
 	var asked *url.Error
 	if errors.As(err, &asked) {
 		if asked.Timeout() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -181,4 +182,12 @@ func FuzzURL(f *testing.F) {
 			t.Fatalf("%q is taken for the address of a webhook", text)
 		}
 	})
+}
+
+// Whoever made a target reads its errors, and need not know where this machine looks names up.
+func TestLookupIsToldPlainly(t *testing.T) {
+	err := &url.Error{Op: "Post", URL: "https://hook.example/secret", Err: &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "hook.example", Server: "192.0.2.53:53"}}}
+	if got := plainly(err).Error(); got != "looking up hook.example: no such host" {
+		t.Error(got)
+	}
 }
