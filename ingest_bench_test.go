@@ -109,7 +109,7 @@ type load struct {
 }
 
 func newLoad(b *testing.B) load {
-	l := load{homes: fromEnv("HEARTH_BENCH_HOMES", 1000), batches: fromEnv("HEARTH_BENCH_BATCHES", 10)}
+	l := load{homes: fromEnv("HEARTH_BENCH_HOMES", 2000), batches: fromEnv("HEARTH_BENCH_BATCHES", 17)}
 	l.begin = time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -10) // VictoriaMetrics drops what is older than a month
 	l.bodies = make([][]byte, l.homes*l.batches)
 	var group errgroup.Group
