@@ -309,3 +309,25 @@ func TestStopsInTime(t *testing.T) {
 		t.Errorf("it took %s to stop", took)
 	}
 }
+
+// A gateway that sends its inventory again and again is told to wait; its neighbours are not.
+func TestInventoriesArePaced(t *testing.T) {
+	r := start(t, config(t.TempDir()))
+	loud, quiet := r.claim("Loud"), r.claim("Quiet")
+	put := func(c hearth.Claim) *http.Response {
+		return r.ask("PUT", "/api/v1/homes/"+c.Home+"/devices", c.Token, inventory, nil)
+	}
+	for i := range 1000 {
+		resp := put(loud)
+		if resp.StatusCode != http.StatusTooManyRequests {
+			r.want(204, resp)
+			continue
+		}
+		if resp.Header.Get("Retry-After") != "1" || i < 20 {
+			t.Errorf("the inventory %d: Retry-After %q", i, resp.Header.Get("Retry-After"))
+		}
+		r.want(204, put(quiet))
+		return
+	}
+	t.Error("a thousand inventories were taken")
+}

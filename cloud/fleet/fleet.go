@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"hearth"
 	"hearth/cloud/accounts"
 	"hearth/cloud/series"
@@ -61,6 +63,7 @@ type home struct {
 	dirty    bool // the sighting is newer than the one in SQL
 	queue    queue
 	resumed  map[string]time.Time // when a driver that was down came back
+	puts     *rate.Limiter        // of inventories; nil before the first
 }
 
 // A sighting is what is remembered of a home beside its devices.

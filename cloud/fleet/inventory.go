@@ -9,13 +9,31 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
+
+	"golang.org/x/time/rate"
 
 	"hearth"
+	"hearth/api"
 	"hearth/cloud/series"
 )
 
 // MaxDevices is how many devices one home may have.
 const MaxDevices = 2000
+
+// How often a home may send its inventory: once a second, and so many at once.
+const inventoryRate, inventoryBurst = 1, 30
+
+// Pace returns how long a home has to wait until it may send its inventory; 0 if it may now, which counts.
+func (f *Fleet) Pace(id string) time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	h := f.of(id)
+	if h.puts == nil {
+		h.puts = rate.NewLimiter(inventoryRate, inventoryBurst)
+	}
+	return api.TakeOrWait(h.puts, f.o.Now(), 1)
+}
 
 // Put stores a home's whole inventory; it is durable when Put returns. Code bad_value says which device cannot be.
 func (f *Fleet) Put(ctx context.Context, id string, views []hearth.DeviceView) error {

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"hearth"
+	"hearth/api"
 	"hearth/cloud/accounts"
 	"hearth/cloud/series"
 )
@@ -310,16 +311,10 @@ func (in *Ingest) pace(home string, n int) *refusal {
 	in.mu.Lock()
 	limiter := in.homes[home].limiter
 	in.mu.Unlock()
-	if limiter.Limit() == rate.Inf {
-		return nil
-	}
-	now := in.o.Now()
-	reservation := limiter.ReserveN(now, min(n, limiter.Burst()))
-	wait := reservation.DelayFrom(now)
+	wait := api.TakeOrWait(limiter, in.o.Now(), n)
 	if wait == 0 {
 		return nil
 	}
-	reservation.CancelAt(now)
 	return later(refuse(http.StatusTooManyRequests, "too many requests", "this home writes more than %d bytes a second", in.o.Rate), wait)
 }
 

@@ -59,11 +59,5 @@ func (in *Ingest) paceToken(key string, n int) time.Duration {
 		in.tokens[key] = limiter
 	}
 	in.mu.Unlock()
-	now := in.o.Now()
-	reservation := limiter.ReserveN(now, n)
-	wait := reservation.DelayFrom(now)
-	if wait > 0 {
-		reservation.CancelAt(now)
-	}
-	return wait
+	return api.TakeOrWait(limiter, in.o.Now(), n)
 }

@@ -204,6 +204,9 @@ func (w *Web) healthz(rw http.ResponseWriter, r *http.Request) error {
 }
 
 func (w *Web) putDevices(rw http.ResponseWriter, r *http.Request) error {
+	if wait := w.o.Fleet.Pace(of(r)); wait > 0 {
+		return api.Later(hearth.Errorf(hearth.CodeBusy, "this home sends its inventory again and again: once a second is enough"), wait)
+	}
 	devices := []hearth.DeviceView{}
 	if err := api.ReadLargeJSON(rw, r, &devices, maxInventory); err != nil {
 		return err

@@ -25,6 +25,7 @@ type Fleet interface {
 	Homes(homes []accounts.Home) []hearth.HomeView
 	Details(ctx context.Context, home string) (hearth.HomeDetails, error)
 	Devices(home string) []hearth.DeviceView
+	Pace(home string) time.Duration // until the home may send its inventory
 	Put(ctx context.Context, home string, devices []hearth.DeviceView) error
 }
 
