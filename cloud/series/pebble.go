@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/sstable"
@@ -25,6 +26,7 @@ func pebbleOptions(o Options, log *slog.Logger) *pebble.Options {
 		Logger:                      logger{log},
 		L0CompactionThreshold:       8, // blocks soon become chunks: to sort them early is work for nothing
 		MaxOpenFiles:                500,
+		WALMinSyncInterval:          func() time.Duration { return syncInterval },
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
 	}
 	if p.CacheSize <= 0 {
@@ -40,6 +42,10 @@ func pebbleOptions(o Options, log *slog.Logger) *pebble.Options {
 	p.ApplyCompressionSettings(compression)
 	return p
 }
+
+// syncInterval is how long the log waits after one fsync for the next, so that more writers share it. Who writes alone
+// does not wait: the last one is longer ago.
+const syncInterval = time.Millisecond
 
 // compression packs hard only what is at the bottom and stays, and there at zstd's first level: what was merged is dense
 // already, and without cgo zstd is dear.

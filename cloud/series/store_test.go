@@ -289,12 +289,12 @@ func TestRunMergesAndEnds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		done := make(chan error)
-		go func() { done <- s.Run(t.Context()) }()
 		for i := range int64(mergeBlocks) {
 			mustWrite(t, s, Write{Home: "busy", Points: onePoint(time.Now().UnixNano() + i)})
 		}
 		mustWrite(t, s, Write{Home: "quiet", Points: onePoint(time.Now().UnixNano())})
+		done := make(chan error) // not before: a bubble's time stands still while a mutex is waited for, and so would syncInterval
+		go func() { done <- s.Run(t.Context()) }()
 		time.Sleep(restAfter + 2*sweepEvery) // the bubble's time
 		synctest.Wait()
 		if names, err := s.dirtyHomes(); err != nil || len(names) != 0 {
