@@ -255,7 +255,8 @@ func (e *embedded) ended(s *session) {
 	}
 	delete(e.gateways, home)
 	e.sink.session(context.Background(), home, false)
-	if err := e.server.Publish(hearth.TopicOnline(home), s.farewell(), true, 1); err != nil {
+	e.retained.set(home, s.farewell())
+	if err := e.server.Publish(hearth.TopicOnline(home), s.farewell(), false, 1); err != nil {
 		e.log.Warn("a home's end could not be published", "home", home, "err", err)
 	}
 }

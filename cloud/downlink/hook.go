@@ -30,7 +30,7 @@ func (h *hook) ID() string { return "hearth" }
 func (h *hook) Provides(b byte) bool {
 	return slices.Contains([]byte{
 		mqtt.OnConnectAuthenticate, mqtt.OnConnect, mqtt.OnACLCheck, mqtt.OnSessionEstablished, mqtt.OnPublish,
-		mqtt.OnRetainMessage, mqtt.OnSubscribe, mqtt.OnPacketSent,
+		mqtt.OnSubscribe, mqtt.OnSubscribed, mqtt.OnPacketSent,
 	}, b)
 }
 
@@ -185,7 +185,8 @@ func (h *hook) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, er
 	if !there || !named || !h.broker.allowed(m.token, pk.TopicName, true) { // with a topic alias it was not checked before
 		return pk, packets.ErrRejectPacket
 	}
-	pk.FixedHeader.Retain = pk.FixedHeader.Retain && m.kind == "online" && len(pk.Payload) <= maxRetained
+	retain := pk.FixedHeader.Retain && m.kind == "online" && len(pk.Payload) <= maxRetained
+	pk.FixedHeader.Retain = false
 	err := h.broker.sink.message(context.Background(), m)
 	switch {
 	case isRefusal(err) && pk.FixedHeader.Qos == 1 && cl.Properties.ProtocolVersion == 5:
@@ -196,6 +197,8 @@ func (h *hook) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, er
 		return pk, packets.ErrRejectPacket
 	case m.kind == "command" || m.kind == "direct" || m.kind == "event" && m.rest != "status":
 		return pk, packets.CodeSuccessIgnore // it was for the receiver, which tells others what came of it
+	case retain:
+		h.broker.retained.set(m.home, pk.Payload)
 	}
 	return pk, nil
 }

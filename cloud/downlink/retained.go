@@ -2,7 +2,6 @@ package downlink
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"sync"
 
@@ -12,50 +11,62 @@ import (
 	"hearth"
 )
 
-// retained is what was said last on each home's online topic. It is not left to mochi, which copies all that it retains
-// every second and gives a new subscriber no more than fits into the queue of a slow client.
+// retained is what was said last on each home's online topic, for those who subscribe later. It is not left to mochi,
+// which copies all that it retains every second, gives a new subscriber no more than fits into the queue of a slow
+// client, and looks for it while it is being changed.
 type retained struct {
 	mu     sync.Mutex
 	online map[string]string // payloads by home
 }
 
-// take moves a home's message from the broker to here. A broker that has none any more was asked by a later one, unless
-// the payload is empty: that takes away what is retained.
-func (k *retained) take(server *mqtt.Server, home, topic string, payload []byte) {
+// set takes what is said of a home; nothing takes away what is retained.
+func (k *retained) set(home string, payload []byte) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if pk, ok := server.Topics.Retained.Get(topic); ok {
-		k.online[home] = string(pk.Payload)
-		server.Topics.Retained.Delete(topic)
-	} else if len(payload) == 0 {
+	if len(payload) == 0 {
 		delete(k.online, home)
+		return
 	}
+	k.online[home] = string(payload)
 }
 
-func (k *retained) of(home string) (payload string, ok bool) {
+func (k *retained) of(home string) string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	payload, ok = k.online[home]
-	return payload, ok
+	return k.online[home]
 }
 
-// OnRetainMessage implements mqtt.Hook.
-func (h *hook) OnRetainMessage(_ *mqtt.Client, pk packets.Packet, _ int64) {
-	if home, kind, _, ok := hearth.ParseTopic(pk.TopicName); ok && kind == "online" {
-		h.broker.retained.take(h.broker.server, home, pk.TopicName, pk.Payload)
-	}
+// owed is what a client that has subscribed is to be told once it knows that it has.
+type owed struct {
+	home, payload string
+	subscription  int // its identifier, MQTT 5; 0: none
 }
 
-// OnSubscribe notes for which filters the client gets what is retained once it was told that it has subscribed.
+// OnSubscribe notes which subscriptions are not new.
 func (h *hook) OnSubscribe(cl *mqtt.Client, pk packets.Packet) packets.Packet {
 	s := sessionOf(cl)
-	s.asked = slices.Clone(pk.Filters)
-	for i, sub := range s.asked {
-		if _, had := cl.State.Subscriptions.Get(sub.Filter); had && sub.RetainHandling == 1 {
-			s.asked[i].RetainHandling = 2 // MQTT 5, 3.8.3.1: 2 is never
-		}
+	s.had = map[string]bool{}
+	for _, sub := range pk.Filters {
+		_, s.had[sub.Filter] = cl.State.Subscriptions.Get(sub.Filter)
 	}
 	return pk
+}
+
+// OnSubscribed collects what is retained at the moment of a subscription: what is said later comes by itself.
+func (h *hook) OnSubscribed(cl *mqtt.Client, pk packets.Packet, reasons []byte) {
+	s := sessionOf(cl)
+	for i, sub := range pk.Filters {
+		unwanted := sub.RetainHandling == 2 || sub.RetainHandling == 1 && s.had[sub.Filter] // MQTT 5, 3.8.3.1
+		if unwanted || reasons[i] > packets.CodeGrantedQos2.Code {
+			continue
+		}
+		for _, home := range h.broker.homesOf(s.token, sub.Filter) {
+			if payload := h.broker.retained.of(home); payload != "" {
+				s.owed = append(s.owed, owed{home, payload, sub.Identifier})
+			}
+		}
+	}
+	s.had = nil
 }
 
 // OnPacketSent gives a client what is retained, at QoS 0: while the connection stands nothing of it is lost, and with
@@ -65,34 +76,30 @@ func (h *hook) OnPacketSent(cl *mqtt.Client, pk packets.Packet, _ []byte) {
 		return
 	}
 	s := sessionOf(cl)
-	for i, sub := range s.asked {
-		if sub.RetainHandling == 2 || i >= len(pk.ReasonCodes) || pk.ReasonCodes[i] > packets.CodeGrantedQos2.Code {
-			continue
-		}
-		if !h.broker.tellRetained(cl, s.token, sub) {
-			break
+	for _, o := range s.owed {
+		if h.broker.pay(cl, o) != nil {
+			break // it is gone
 		}
 	}
-	s.asked = nil
+	s.owed = nil
 }
 
-// tellRetained reports whether the client still listens.
-func (e *embedded) tellRetained(cl *mqtt.Client, token hearth.Token, sub packets.Subscription) bool {
-	pk := packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Publish, Retain: true}}
-	if sub.Identifier > 0 {
-		pk.Properties.SubscriptionIdentifier = []int{sub.Identifier}
+// pay tells a client of a home, unless it has heard something newer, and again if something newer came before that.
+func (e *embedded) pay(cl *mqtt.Client, o owed) error {
+	if e.retained.of(o.home) != o.payload {
+		return nil
 	}
-	for _, home := range e.homesOf(token, sub.Filter) {
-		payload, ok := e.retained.of(home)
-		if !ok {
-			continue
-		}
-		pk.TopicName, pk.Payload = hearth.TopicOnline(home), []byte(payload)
-		if cl.WritePacket(pk) != nil {
-			return false
+	pk := packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Publish, Retain: true}, TopicName: hearth.TopicOnline(o.home)}
+	if o.subscription > 0 {
+		pk.Properties.SubscriptionIdentifier = []int{o.subscription}
+	}
+	for sent := ""; sent != o.payload && o.payload != ""; o.payload = e.retained.of(o.home) {
+		sent, pk.Payload = o.payload, []byte(o.payload)
+		if err := cl.WritePacket(pk); err != nil {
+			return err
 		}
 	}
-	return true
+	return nil
 }
 
 // homesOf returns the homes that token sees and whose online topic a filter is about.

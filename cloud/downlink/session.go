@@ -6,7 +6,6 @@ import (
 	"net"
 
 	"github.com/gorilla/websocket"
-	"github.com/mochi-mqtt/server/v2/packets"
 
 	"hearth"
 )
@@ -16,9 +15,10 @@ type session struct {
 	net.Conn
 	token    hearth.Token // zero until admitted
 	admitted bool
-	live     bool                   // it is a gateway's and counted as such
-	will     []byte                 // what the gateway wants said when it is gone
-	asked    []packets.Subscription // in the SUBSCRIBE that is being worked on
+	live     bool            // it is a gateway's and counted as such
+	will     []byte          // what the gateway wants said when it is gone
+	had      map[string]bool // of the filters in the SUBSCRIBE that is being worked on: whether it had them
+	owed     []owed          // what is retained for it, until the SUBACK is sent
 }
 
 func (s *session) name() string { return s.token.Name }
