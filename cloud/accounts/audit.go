@@ -24,6 +24,9 @@ type AuditEntry struct {
 	Address string      `json:"address,omitempty"` // where from
 }
 
+// Nobody is who did what nobody is known to have done: who is not signed in.
+const Nobody = "somebody"
+
 // auditText is how much of one field is kept.
 const auditText = 1000
 

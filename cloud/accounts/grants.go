@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"hearth"
 )
@@ -43,8 +44,22 @@ func (a *Accounts) putRight(ctx context.Context, tx *sql.Tx, asker hearth.Token,
 	if err := a.checkRight(ctx, tx, asker, &right); err != nil {
 		return err
 	}
+	if err := endLinks(ctx, tx, id, right); err != nil {
+		return err
+	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO grants (user_id, tenant, home, scope) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (user_id, tenant, home) DO UPDATE SET scope = excluded.scope`, id, right.Tenant, right.Home, string(right.grant().Scope))
+	return err
+}
+
+// endLinks ends the links of a person who gets a right beyond those they have: whoever made one administers all that the
+// person could do until then, and could do the rest with it.
+func endLinks(ctx context.Context, tx *sql.Tx, id string, right Right) error {
+	rights, err := rightsFrom(tx.QueryContext(ctx, rightColumns+`WHERE g.user_id = $1`, id))
+	if err != nil || slices.ContainsFunc(rights[id], right.inside) {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `DELETE FROM links WHERE user_id = $1`, id)
 	return err
 }
 

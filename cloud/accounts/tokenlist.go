@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"hearth"
@@ -106,6 +107,9 @@ func (a *Accounts) mayGive(ctx context.Context, asker, t hearth.Token) error {
 	if strings.Contains(t.Name, "@") {
 		return hearth.Errorf(hearth.CodeBadValue, "a name with @ in it is a person's: choose another")
 	}
+	if slices.Contains([]string{Root().Name, Nobody}, strings.ToLower(t.Name)) {
+		return hearth.Errorf(hearth.CodeBadValue, "the audit means something else by %q: choose another name", t.Name)
+	}
 	if !asker.Expires.IsZero() && (t.Expires.IsZero() || t.Expires.After(asker.Expires.Time)) {
 		return hearth.Errorf(hearth.CodeDenied, "a token that ends makes none that lasts longer than itself")
 	}
@@ -163,7 +167,7 @@ func (a *Accounts) removeToken(ctx context.Context, view TokenView) error {
 		if view.Owner != "" || view.Scope != hearth.ScopeAdmin || view.Tenant != "" || view.Home != "" {
 			return nil
 		}
-		return a.someAdmin(ctx, tx)
+		return a.someAdmin(ctx, tx, view.Expires)
 	})
 	if err != nil {
 		return fmt.Errorf("taking a token away: %w", err)
@@ -172,15 +176,16 @@ func (a *Accounts) removeToken(ctx context.Context, view TokenView) error {
 	return nil
 }
 
-// someAdmin says so if neither a person who can sign in nor a token administers the receiver.
-func (a *Accounts) someAdmin(ctx context.Context, tx *sql.Tx) error {
+// someAdmin says so if neither a person who can sign in nor a token administers the receiver once one that ended then
+// is gone: what ends sooner takes the place of nothing that would have stayed.
+func (a *Accounts) someAdmin(ctx context.Context, tx *sql.Tx, until hearth.Time) error {
 	people, err := administrators(ctx, tx)
 	if err != nil || people[""] > 0 {
 		return err
 	}
 	var left int
-	err = tx.QueryRowContext(ctx, `SELECT count(*) FROM tokens WHERE scope = $1 AND tenant = '' AND home IS NULL AND user_id IS NULL AND (expires = 0 OR expires > $2)`,
-		string(hearth.ScopeAdmin), a.millis()).Scan(&left)
+	err = tx.QueryRowContext(ctx, `SELECT count(*) FROM tokens WHERE scope = $1 AND tenant = '' AND home IS NULL AND user_id IS NULL AND (expires = 0 OR expires >= $2 AND $2 > 0)`,
+		string(hearth.ScopeAdmin), millisOf(until)).Scan(&left)
 	if err == nil && left == 0 {
 		err = hearth.Errorf(hearth.CodeConflict, "this is the last token that administers the receiver, and no person does: make another, or invite an administrator first")
 	}

@@ -73,6 +73,17 @@ func (r Right) within(asker hearth.Token) bool {
 	return asker.In(tenant, r.Home).Allows(hearth.ScopeAdmin)
 }
 
+// inside reports whether the right lies where another one does: who administers all of that place administers this one.
+func (r Right) inside(other Right) bool {
+	switch {
+	case other.Home != "":
+		return r.Home == other.Home
+	case other.Tenant != "":
+		return r.Tenant == other.Tenant || r.Home != "" && r.of == other.Tenant
+	}
+	return true
+}
+
 // everywhere reports whether asker is an administrator of the whole receiver.
 func everywhere(asker hearth.Token) bool { return asker.In("", "").Allows(hearth.ScopeAdmin) }
 

@@ -145,6 +145,10 @@ func TestTheLastAdministratorStays(t *testing.T) {
 	conflict("DELETE", mayor+"/grants?tenant="+s.north, "")
 	s.want(200, nil, "PATCH", mayor, s.mayor, `{"name":"The Mayor"}`)
 	s.want(409, nil, "DELETE", "/api/v1/tokens/root", s.root, "")
+	soon := s.now().Add(time.Minute).UTC().Format(time.RFC3339)
+	s.want(201, nil, "POST", "/api/v1/tokens", s.root, `{"name":"short","scope":"admin","expires":"`+soon+`"}`)
+	s.want(409, nil, "DELETE", "/api/v1/tokens/root", s.root, "") // in a minute there would be none
+	s.want(204, nil, "DELETE", "/api/v1/tokens/short", s.root, "")
 	s.want(201, nil, "POST", "/api/v1/tokens", s.root, `{"name":"spare","scope":"admin"}`)
 	s.want(204, nil, "DELETE", "/api/v1/tokens/root", s.root, "")
 	s.want(401, nil, "GET", "/api/v1/tokens", s.root, "")
@@ -430,5 +434,23 @@ func TestAuditIsForThoseWhoAdminister(t *testing.T) {
 	must(t, s.books.DB().QueryRow(`SELECT (SELECT count(*) FROM audit) + (SELECT count(*) FROM sessions) + (SELECT count(*) FROM links)`).Scan(&n))
 	if n != 0 {
 		t.Errorf("%d rows are left after 400 days", n)
+	}
+}
+
+// Nobody's deeds look like those of the command line in the audit, or like nobody's.
+func TestNamesThatTheAuditNeeds(t *testing.T) {
+	s := newTown(t)
+	for _, name := range []string{"command line", "Command Line", "somebody"} {
+		s.want(422, nil, "POST", "/api/v1/tokens", s.mayor, `{"name":"`+name+`","scope":"admin","tenant":"`+s.north+`"}`)
+	}
+}
+
+func TestANewHomeIsInTheAuditOfItsTenant(t *testing.T) {
+	s := newTown(t)
+	s.want(201, nil, "POST", "/api/v1/homes", s.boss, `{"name":"Three","tenant":"`+s.north+`"}`)
+	var entries []accounts.AuditEntry
+	s.want(200, &entries, "GET", "/api/v1/audit?limit=1", s.mayor, "")
+	if len(entries) != 1 || entries[0].Action != "addHome" || entries[0].Tenant != s.north || entries[0].Home == "" {
+		t.Errorf("%+v", entries)
 	}
 }

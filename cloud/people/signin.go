@@ -3,6 +3,7 @@ package people
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -102,10 +103,16 @@ func (p *People) guessed(account, address string, check func() error) error {
 	switch {
 	case err == nil:
 		p.guess.right(account, address)
-	case !errors.Is(err, &hearth.Error{Code: hearth.CodeUnknownToken}) && !errors.Is(err, &hearth.Error{Code: hearth.CodeNotFound}):
+	case !wrongGuess(err):
 		p.guess.never(account, address)
 	}
 	return err
+}
+
+// wrongGuess reports whether a try failed for what was guessed: the password that Login takes, a link, the present
+// password of who is signed in.
+func wrongGuess(err error) bool {
+	return slices.Contains([]string{hearth.CodeUnknownToken, hearth.CodeNotFound, hearth.CodeDenied}, hearth.ErrorOf(err).Code)
 }
 
 // Login begins a session of the person of that address and password. Errors: unknown_token: one of them is wrong; busy:
@@ -134,7 +141,7 @@ func (p *People) Login(w http.ResponseWriter, r *http.Request, email, password s
 
 // auditFailure names the address only if it is somebody's: what is typed into the wrong field is often a password.
 func (p *People) auditFailure(r *http.Request, email string) {
-	e := accounts.AuditEntry{Who: "somebody", Action: "loginFailed"}
+	e := accounts.AuditEntry{Who: accounts.Nobody, Action: "loginFailed"}
 	if id, tenant, err := p.o.Accounts.Known(r.Context(), email); err == nil {
 		e.Who, e.About, e.Tenant = email, id, tenant
 	}
@@ -208,6 +215,6 @@ func (p *People) Forgot(r *http.Request, email string) error {
 	if !p.post(letter{to: email}) {
 		return hearth.Errorf(hearth.CodeBusy, "too many mails wait to be sent: try again in a minute")
 	}
-	p.audit(r, accounts.AuditEntry{Who: "somebody", Action: "forgotPassword"})
+	p.audit(r, accounts.AuditEntry{Who: accounts.Nobody, Action: "forgotPassword"})
 	return nil
 }

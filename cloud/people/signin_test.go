@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"hearth"
 	"hearth/cloud/accounts"
 )
 
@@ -343,5 +344,70 @@ func TestPagesByWhichPeopleGetIn(t *testing.T) {
 	s.want(403, nil, "POST", "/login", "", "email=ada%40example.org&password="+url.QueryEscape(good), "Content-Type", "application/x-www-form-urlencoded", "Origin", "https://evil.example")
 	if a := s.ask("POST", "/login", "", strings.Repeat("x", 1<<20), "Content-Type", "application/x-www-form-urlencoded"); a.StatusCode != 401 || a.cookie() != "" {
 		t.Errorf("a huge form: %d", a.StatusCode)
+	}
+}
+
+// Who finds a browser open does not find out the password there.
+func TestGuessingThePresentPasswordIsThrottled(t *testing.T) {
+	s := newRig(t, "")
+	_, session := s.person("ada@example.org", "viewer", "")
+	change := func(present string, status int) {
+		t.Helper()
+		s.want(status, nil, "PUT", "/api/v1/password", session, `{"present":"`+present+`","password":"`+other+`"}`)
+	}
+	for range 5 {
+		change("guess", 403)
+	}
+	change("guess", 429)
+	change(good, 429)
+	s.later(2 * time.Second)
+	change(good, 204)
+}
+
+// Whoever holds a link may have made it for less than its person may do by now.
+func TestLinksEndWithFurtherRights(t *testing.T) {
+	s := newTown(t)
+	invite := func(email string) (id, secret string) {
+		t.Helper()
+		var made inviteReply
+		s.want(201, &made, "POST", "/api/v1/users", s.homeAdmin, `{"email":"`+email+`","role":"viewer","home":"`+s.n1+`"}`)
+		_, secret, _ = strings.Cut(made.Link, "secret=")
+		return made.User.ID, secret
+	}
+	use := func(secret string, status int) {
+		t.Helper()
+		s.want(status, nil, "POST", "/api/v1/link", "", `{"secret":"`+secret+`","password":"`+good+`"}`)
+	}
+	_, elsewhere := invite("elsewhere@example.org")
+	s.want(201, nil, "POST", "/api/v1/users", s.eve, `{"email":"elsewhere@example.org","role":"admin","tenant":"`+s.south+`"}`)
+	use(elsewhere, 404)
+	id, above := invite("above@example.org")
+	s.want(200, nil, "PUT", "/api/v1/users/"+id+"/grants", s.mayor, `{"role":"admin","tenant":"`+s.north+`"}`)
+	use(above, 404)
+	id, same := invite("same@example.org")
+	s.want(200, nil, "PUT", "/api/v1/users/"+id+"/grants", s.mayor, `{"role":"admin","home":"`+s.n1+`"}`)
+	use(same, 204)
+	var made inviteReply
+	s.want(201, &made, "POST", "/api/v1/users", s.mayor, `{"email":"below@example.org","role":"viewer","tenant":"`+s.north+`"}`)
+	s.want(200, nil, "PUT", "/api/v1/users/"+made.User.ID+"/grants", s.homeAdmin, `{"role":"operator","home":"`+s.n1+`"}`, "Authorization", "Bearer "+s.root)
+	_, below, _ := strings.Cut(made.Link, "secret=")
+	use(below, 204)
+}
+
+// Who is invited from two sides gets the link by mail, and neither side has it.
+func TestTheSecondInvitationIsMailed(t *testing.T) {
+	s := newRig(t, "https://hearth.example")
+	north, south := s.tenant("North"), s.tenant("South")
+	s.want(201, nil, "POST", "/api/v1/users", s.root, `{"email":"ada@example.org","role":"viewer","tenant":"`+north+`"}`)
+	<-s.mails
+	var made inviteReply
+	eve, err := s.books.AddToken(t.Context(), hearth.Token{Name: "eve", Scope: hearth.ScopeAdmin, Tenant: south})
+	must(t, err)
+	s.want(201, &made, "POST", "/api/v1/users", eve, `{"email":"ada@example.org","role":"viewer","tenant":"`+south+`"}`)
+	if made.Link != "" || !made.Mailed {
+		t.Fatalf("%+v", made)
+	}
+	if got := <-s.mails; got.to != "ada@example.org" || !strings.Contains(got.text, "link?secret=") {
+		t.Errorf("%+v", got)
 	}
 }

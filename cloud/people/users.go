@@ -107,10 +107,13 @@ func (p *People) addUser(w http.ResponseWriter, r *http.Request) error {
 	}
 	about(r, body.Tenant, body.Home, body.Role+" "+user.Email)
 	answer := invited{User: user}
-	if user.Managed && user.Invited {
+	switch {
+	case user.Managed && user.Invited:
 		if answer, err = p.invite(r, user); err != nil {
 			return err
 		}
+	case user.Invited && p.CanMail(): // the link is nobody's but theirs
+		answer.Mailed = p.post(letter{to: user.Email})
 	}
 	w.Header().Set("Location", "/api/v1/users/"+user.ID)
 	api.WriteJSON(w, http.StatusCreated, answer)
