@@ -249,6 +249,8 @@ func (a *Alerts) ack(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	r.SetPathValue("tenant", view.Tenant) // for the audit: those who administer them read of it
+	r.SetPathValue("home", view.Home)
 	api.Note(r.Context(), view.Kind+" "+view.Home+" "+view.About)
 	api.WriteJSON(w, http.StatusOK, view)
 	return nil

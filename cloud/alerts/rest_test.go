@@ -183,3 +183,28 @@ func TestRulesOverHTTP(t *testing.T) {
 		}
 	})
 }
+
+// Who administers a home reads in the audit of who acknowledged what there.
+func TestAcknowledgingIsAudited(t *testing.T) {
+	inBubble(t, 1, func(r *rig) {
+		home := r.homes[0]
+		r.pass(homesEvery + 2*time.Second)
+		r.set(home.ID, silent("a:1"))
+		r.pass(2 * time.Minute)
+		place := ""
+		table := api.Table{Routes: r.Routes(), Audit: func(q *http.Request, route api.Route, _ string) {
+			place = route.ID + " " + q.PathValue("tenant") + " " + q.PathValue("home")
+		}}
+		mux := http.NewServeMux()
+		table.Mount(mux, api.NewAuth(api.AuthOptions{Find: func(context.Context, string) (hearth.Token, bool, error) {
+			return hearth.Token{Name: "boss", Scope: hearth.ScopeAdmin}, true, nil
+		}}))
+		q := httptest.NewRequestWithContext(context.WithoutCancel(r.t.Context()), "POST", "/api/v1/alerts/"+r.Open(home.ID)[0].ID+"/ack", nil)
+		q.Header.Set("Authorization", "Bearer x")
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, q)
+		if want := "acknowledgeAlert " + home.Tenant + " " + home.ID; w.Code != 200 || place != want {
+			r.t.Errorf("%d, audited is %q, want %q", w.Code, place, want)
+		}
+	})
+}

@@ -112,6 +112,9 @@ func plainly(err error) error {
 	if errors.As(err, &lookup) {
 		return fmt.Errorf("looking up %s: %s", lookup.Name, lookup.Err)
 	}
+	if errors.Is(err, errInside) {
+		return errInside // where names lead is this machine's own affair, too
+	}
 	var asked *url.Error
 	if errors.As(err, &asked) {
 		if asked.Timeout() {
@@ -151,6 +154,8 @@ func checkURL(text string, private bool) error {
 	return nil
 }
 
+var errInside = errors.New("where it leads is no public address: webhooks do not go there")
+
 // guard refuses connections to where no webhook has any business, whatever name led there.
 func guard(address string, private bool) error {
 	at, err := netip.ParseAddrPort(address)
@@ -158,7 +163,7 @@ func guard(address string, private bool) error {
 		return fmt.Errorf("the address %q cannot be read", address)
 	}
 	if !private && !public(at.Addr()) {
-		return fmt.Errorf("%s is no public address: webhooks do not go there", at.Addr())
+		return errInside
 	}
 	return nil
 }

@@ -46,6 +46,9 @@ func TestTheGuardHoldsAtTheDoor(t *testing.T) {
 	if err := post(false, "localhost"); err == nil || !strings.Contains(err.Error(), "is no public address") || asked > 0 {
 		t.Errorf("%v, asked %d times", err, asked)
 	}
+	if err := post(false, "localhost"); strings.Contains(err.Error(), "127.0.0.1") || strings.Contains(err.Error(), "::1") {
+		t.Errorf("it tells where names lead here: %v", err)
+	}
 	if err := post(true, "localhost"); err != nil || asked != 1 {
 		t.Errorf("where the configuration allows it: %v, asked %d times", err, asked)
 	}

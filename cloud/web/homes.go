@@ -95,6 +95,7 @@ func (w *Web) addHome(rw http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	rw.Header().Set("Location", "/api/v1/homes/"+home.ID)
+	r.SetPathValue("home", home.ID) // for the audit: those who administer it read of it
 	api.Note(r.Context(), home.ID+" "+home.Name)
 	if w.o.Added != nil {
 		w.o.Added(home)
