@@ -238,3 +238,20 @@ func TestAlertsOfAGuestInABrowser(t *testing.T) {
 		until(`document.querySelector(".acts button") === null && document.getElementById("tab-targets") === null`),
 		script(`document.getElementById("tab-rules").click()`), text("#panel", "Nobody wants"), until(`document.querySelector("#panel .main") === null`))
 }
+
+// A gateway that is away comes before a battery that is low, and what does not fit into one answer is said to be there.
+func TestTheWorstComesFirstInABrowser(t *testing.T) {
+	b := browsertest.Start(t)
+	w := newWatched(t)
+	w.trouble(t)
+	b.Run("the homes", chromedp.EmulateViewport(1280, 900), chromedp.Navigate(w.URL+"/?token="+w.boss),
+		until(`document.querySelectorAll(".home:not(.heads) .chip.bad").length === 7`), text(".home:not(.heads)", "House 5"))
+	battery, _ := hearth.Word("battery")
+	low := hearth.NumberOf(7)
+	var many []hearth.DeviceView
+	for i := range 1001 {
+		many = append(many, hearth.DeviceView{ID: hearth.ID(fmt.Sprintf("meter:%d", i)), Type: "sensor", Reachable: true, Properties: []hearth.PropertyView{{Property: battery, Value: &low, Time: hearth.Time{Time: w.now()}}}})
+	}
+	must(t, w.fleet.Put(t.Context(), w.homes[0].ID, many))
+	b.Run("the alerts", chromedp.Navigate(w.URL+"/alerts"), text("#panel", "the worst 1,000 open"), text("#tab-open", "1,000+"), until(alertRows+`[0].textContent.includes("outage")`))
+}

@@ -185,3 +185,18 @@ func TestWithoutATokenInABrowser(t *testing.T) {
 		text("pre", "hearth-cloud token add"), until(`location.search === ""`))
 	b.Shot("denied")
 }
+
+// A name is as long as a device likes.
+func TestLongNamesInABrowser(t *testing.T) {
+	b := browsertest.Start(t)
+	s := newSite(t)
+	g := s.join(t, title)
+	long := strings.Repeat("Treppenhaus", 9)
+	word := hearth.Property{Name: "temperature", Kind: hearth.Number, Unit: long}
+	warm := hearth.NumberOf(20)
+	view := hearth.DeviceView{ID: room, Name: long, Room: long, Type: "sensor", Reachable: true, Properties: []hearth.PropertyView{{Property: word, Value: &warm}}}
+	must(t, s.fleet.Put(t.Context(), g.Home, []hearth.DeviceView{view}))
+	b.Run("a home", chromedp.EmulateViewport(360, 740), chromedp.Navigate(s.URL+"/homes/"+g.Home+"?token="+s.read),
+		until(`document.querySelectorAll("article.device").length === 1`), fits())
+	b.Shot("long names")
+}

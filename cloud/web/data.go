@@ -108,9 +108,18 @@ func newCSVWriter(rw http.ResponseWriter) *csvWriter {
 func (w *csvWriter) write(r hearth.Reading) error {
 	value := r.Value.String()
 	if r.Value.Kind() == hearth.Text {
-		value = r.Value.Text()
+		value = harmless(r.Value.Text())
 	}
-	return w.to.Write([]string{r.Time.Format(hearth.TimeForm), string(r.Device), r.Property, value})
+	return w.to.Write([]string{r.Time.Format(hearth.TimeForm), harmless(string(r.Device)), harmless(r.Property), value})
+}
+
+// harmless puts an apostrophe before what a spreadsheet would carry out as a formula: a device says what it likes, and
+// it is somebody else who opens the file.
+func harmless(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0])) {
+		return "'" + text
+	}
+	return text
 }
 
 func (w *csvWriter) flush() error {

@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -106,4 +107,32 @@ func TestExplorerInABrowser(t *testing.T) {
 			t.Errorf("the page complains: %q", found)
 		}
 	})
+}
+
+// What a device says is no formula of whoever opens the file, and stays as it is for other databases.
+func TestDataIsNoFormula(t *testing.T) {
+	s := newSite(t)
+	g := s.join(t, title)
+	at := time.Now().Add(-time.Minute).Truncate(time.Millisecond)
+	said := []string{"=HYPERLINK(1)", "+1", "-1", "@x", "\tx", "plain", "a=b"}
+	var readings []hearth.Reading
+	for i, text := range said {
+		readings = append(readings, hearth.Reading{Device: room, Property: "note", Value: hearth.TextOf(text), Time: at.Add(time.Duration(i) * time.Second)})
+	}
+	readings = append(readings, hearth.Reading{Device: room, Property: "temperature", Value: hearth.NumberOf(-5), Time: at})
+	g.upload(t, readings, nil, 0, 0, 0)
+	path := "/api/v1/homes/" + g.Home + "/data?series=" + string(room) + "/note&series=" + string(room) + "/temperature"
+	_, body := s.ask(t, "GET", path, s.read, "")
+	rows, err := csv.NewReader(strings.NewReader(body)).ReadAll()
+	must(t, err)
+	var got []string
+	for _, row := range rows[1:] {
+		got = append(got, row[3])
+	}
+	if want := []string{"'=HYPERLINK(1)", "'+1", "'-1", "'@x", "'\tx", "plain", "a=b", "-5"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if _, body = s.ask(t, "GET", path+"&format=line", s.read, ""); !strings.Contains(body, `note="=HYPERLINK(1)"`) {
+		t.Errorf("as line protocol: %s", body)
+	}
 }

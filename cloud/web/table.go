@@ -142,7 +142,7 @@ func (w *Web) watchRoutes() []api.Route {
 			Summary: "Readings as they are stored, one series after the other, as a file",
 			Query: slices.Concat([]api.Param{
 				{Name: "series", Summary: "DEVICE/PROPERTY; several times for several, without it all of the home's"},
-				{Name: "format", Summary: "csv (time, device, property, value), or line protocol in milliseconds with the tag home", Options: []string{"csv", "line"}},
+				{Name: "format", Summary: "csv (time, device, property, value; a text that a spreadsheet would take for a formula gets an apostrophe in front), or line protocol in milliseconds with the tag home", Options: []string{"csv", "line"}},
 			}, api.RangeParams()),
 			Media: "text/csv", Problems: []string{api.CodeBadRequest, hearth.CodeNotFound}, Handler: w.data,
 		},

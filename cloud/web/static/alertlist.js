@@ -14,6 +14,10 @@ import { Targets } from "./targets.js";
 const { version } = document.body.dataset;
 const byName = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" }).compare;
 const page = 200; // alerts of the past asked for at once
+const most = 1000; // open ones, the worst first: the receiver sends no more
+
+/** How many are open, as far as is known. */
+function sum(alerts) { return alerts.length < most ? number(alerts.length) : `the worst ${number(most)}`; }
 
 function scopeIn(me, { home = "", tenant = "" }) {
   const order = ["read", "control", "admin"];
@@ -97,7 +101,7 @@ function Open({ me, known, poll, names }) {
   if (!poll.data) return html`<p class="empty">Loading…</p>`;
   return html`${alerts.length > 0 && html`<${Filters} wish=${wish} change=${change} alerts=${alerts} tenants=${known.tenants}/>`}
     <p class="sr" role="status">${said}</p>
-    ${alerts.length === 0 ? html`<p class="empty">Nothing is wrong.</p>` : html`<p class="quiet">${shown.length === alerts.length ? number(alerts.length) + " open" : `${number(shown.length)} of ${number(alerts.length)} open`}</p>`}
+    ${alerts.length === 0 ? html`<p class="empty">Nothing is wrong.</p>` : html`<p class="quiet">${shown.length === alerts.length ? sum(alerts) + " open" : `${number(shown.length)} of ${sum(alerts)} open`}</p>`}
     <ul class="card list alerts" ref=${list} tabindex="-1" hidden=${!shown.length}>${shown.map((a) => html`<${Row} key=${a.id + a.home} alert=${a} names=${names} now=${poll.time()} me=${me} acknowledge=${acknowledge}/>`)}</ul>
     ${alerts.length > 0 && !shown.length && html`<p class="empty">None of the open alerts is like that.</p>`}`;
 }
@@ -140,7 +144,7 @@ function Tabs({ parts, chosen, choose, count }) {
     document.getElementById("tab-" + next).focus();
   };
   return html`<div class="tabs" role="tablist" aria-label="Parts of this page" onKeyDown=${move}>${parts.map(([id, name]) => html`<button type="button" role="tab" id=${"tab-" + id} key=${id}
-    aria-selected=${id === chosen ? "true" : "false"} aria-controls="panel" tabIndex=${id === chosen ? 0 : -1} onClick=${() => choose(id)}>${name}${id === "open" && count > 0 && html` <span class="count">${number(count)}</span>`}</button>`)}</div>`;
+    aria-selected=${id === chosen ? "true" : "false"} aria-controls="panel" tabIndex=${id === chosen ? 0 : -1} onClick=${() => choose(id)}>${name}${id === "open" && count > 0 && html` <span class="count">${number(count) + (count < most ? "" : "+")}</span>`}</button>`)}</div>`;
 }
 
 function Notices({ poll, error }) {
@@ -153,7 +157,7 @@ function useWorld() {
   const [world, know] = useState(null);
   const [error, fail] = useState("");
   const poll = useRef(null);
-  poll.current ??= new Poll(() => "/api/v1/alerts?limit=1000", 10e3, () => redraw((n) => n + 1));
+  poll.current ??= new Poll(() => "/api/v1/alerts?limit=" + most, 10e3, () => redraw((n) => n + 1));
   const load = async () => {
     try {
       const [who, homes, tenants] = await Promise.all([ask("GET", "/whoami"), ask("GET", "/homes"), ask("GET", "/tenants")]);

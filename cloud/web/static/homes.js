@@ -11,8 +11,8 @@ import { Stale } from "./stale.js";
 const { version, add } = document.body.dataset;
 const byName = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" }).compare;
 
-/** How much a home needs a look: 0 something is wrong, 1 it is away, 2 nobody joined it yet, 3 all is well. */
-function need(h) { return h.alerts > 0 ? 0 : h.online ? 3 : h.last_seen ? 1 : 2; }
+/** How much a home needs a look: 0 something is wrong and it is away, 1 something is wrong, 2 it is away, 3 nobody joined it yet, 4 all is well. */
+function need(h) { return h.alerts > 0 ? (h.online ? 1 : 0) : h.online ? 4 : h.last_seen ? 2 : 3; }
 
 const orders = {
   need: ["Trouble first", (a, b) => need(a) - need(b) || byName(a.name, b.name)],
