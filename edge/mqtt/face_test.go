@@ -194,7 +194,10 @@ func TestDiscoveryLife(t *testing.T) {
 	for _, gone := range []string{topic, stateTopic, "hearth/device/toy:lamp.1/available"} {
 		ears.wants(gone, "")
 	}
-	if later := r.dial("boss", "a", "#"); later.count() > 1+1 { // the gateway's own, and what the birth was not
+	later := r.dial("boss", "a", "#")
+	later.publish("tele/after", "all that is retained", false)
+	later.wants("tele/after", "all that is retained")
+	if later.count() > 1+1+1 { // the gateway's own, what the birth was not, and the last
 		t.Errorf("still retained: %+v", later.all)
 	}
 }
