@@ -26,11 +26,14 @@ func TestTopics(t *testing.T) {
 	r.report(id, "brightness", hearth.NumberOf(40.5))
 	r.start(nil)
 	c := r.dial("reader", "r", "#")
-	c.wants(stateTopic, `{"on":true,"brightness":40.5}`)
-	c.wants("hearth/device/toy:lamp.1/available", "online")
-	c.wants(gatewayTopic, "online")
-	for _, topic := range []string{stateTopic, "hearth/device/toy:lamp.1/available", gatewayTopic} {
-		if m, _ := c.get(topic); !m.retained {
+	said := map[string]string{stateTopic: `{"on":true,"brightness":40.5}`, "hearth/device/toy:lamp.1/available": online, gatewayTopic: online}
+	for topic, payload := range said {
+		c.wants(topic, payload)
+	}
+	late := r.dial("boss", "a", "#") // whoever was there in time heard it as news
+	for topic, payload := range said {
+		late.wants(topic, payload)
+		if m, _ := late.get(topic); !m.retained {
 			t.Errorf("%s is not retained", topic)
 		}
 	}
