@@ -18,11 +18,11 @@ type lamp struct {
 }
 
 func (l *lamp) Run(ctx context.Context, home hearth.Home) error {
+	l.connect(home)
+	defer l.connect(nil)
 	on, _ := hearth.Word("on")
 	home.Announce(hearth.Device{ID: "test:lamp", Type: "light", Properties: []hearth.Property{on.AsWritable()}})
 	home.Report(hearth.Reading{Device: "test:lamp", Property: "on", Value: hearth.BoolOf(false)})
-	l.connect(home)
-	defer l.connect(nil)
 	select {
 	case <-ctx.Done():
 		return nil

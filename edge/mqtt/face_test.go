@@ -221,9 +221,6 @@ func TestThousandDevices(t *testing.T) {
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
 	t.Logf("1000 devices announced to a subscriber in %s; %d messages, heap %d MiB", took.Round(time.Millisecond), r.face.Stats().Published, memory.HeapInuse>>20)
-	if took > 15*time.Second {
-		t.Errorf("took %s", took)
-	}
 	start = time.Now()
 	late := r.dial("boss", "a", "#") // Home Assistant starts
 	eventually(t, "all of it for one who comes later", func() bool { return late.topics() >= 3001 })
