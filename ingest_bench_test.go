@@ -23,9 +23,9 @@ import (
 )
 
 // The load: homes of 25 series that report once a minute, with some jitter, in requests of 500 rows; a tenth of them
-// comes three days late, a twentieth twice. HEARTH_BENCH_HOMES and HEARTH_BENCH_BATCHES change its size.
+// comes three days late, a twentieth twice. HEARTH_BENCH_HOMES and HEARTH_BENCH_BATCHES change its size,
+// HEARTH_BENCH_AT_ONCE how many requests are under way at the same time.
 const (
-	pourers  = 8 // requests at the same time
 	pourRows = 500
 	minutes  = 20 // in one request
 )
@@ -103,13 +103,14 @@ func joinHome(b *testing.B, f face, n int) string {
 
 // A load is made before anything is measured.
 type load struct {
-	homes, batches int
-	begin          time.Time
-	bodies         [][]byte // of the homes' first batches, then of their second ones …
+	homes, batches, atOnce int
+
+	begin  time.Time
+	bodies [][]byte // of the homes' first batches, then of their second ones …
 }
 
 func newLoad(b *testing.B) load {
-	l := load{homes: fromEnv("HEARTH_BENCH_HOMES", 2000), batches: fromEnv("HEARTH_BENCH_BATCHES", 17)}
+	l := load{homes: fromEnv("HEARTH_BENCH_HOMES", 2000), batches: fromEnv("HEARTH_BENCH_BATCHES", 17), atOnce: fromEnv("HEARTH_BENCH_AT_ONCE", 32)}
 	l.begin = time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -10) // VictoriaMetrics drops what is older than a month
 	l.bodies = make([][]byte, l.homes*l.batches)
 	var group errgroup.Group
@@ -190,15 +191,15 @@ func (l load) pour(b *testing.B, pid int, dir, url string, sign func(req *http.R
 	if b.N != 1 {
 		b.Fatal("the load is sent once: use -benchtime 1x")
 	}
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: pourers}}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: l.atOnce}}
 	before := processorTime(b, pid)
 	b.ResetTimer()
 	var group errgroup.Group
-	for first := range pourers {
+	for first := range l.atOnce {
 		group.Go(func() error {
 			for i, body := range l.bodies {
 				home, batch := i%l.homes, i/l.homes
-				if home%pourers != first {
+				if home%l.atOnce != first {
 					continue
 				}
 				times := 1
