@@ -19,7 +19,7 @@ type retained struct {
 	online map[string]string // payloads by home
 }
 
-// set takes what is said of a home; nothing takes away what is retained.
+// set takes what is said of a home; an empty payload takes away what was.
 func (k *retained) set(home string, payload []byte) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

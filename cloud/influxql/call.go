@@ -39,7 +39,7 @@ func (c *compiled) expr(e influxql.Expr, wild bool) error {
 	case influxql.Literal:
 		return errors.New("field must contain at least one variable")
 	}
-	return errors.New("unimplemented")
+	return fmt.Errorf("%s cannot be selected: name a field, a function of one, or a calculation", e)
 }
 
 func (c *compiled) binary(e *influxql.BinaryExpr) error {
