@@ -121,6 +121,7 @@ func (s *Store) mergePass(h *home, day int32) (more bool, err error) {
 
 // done tells the memory.
 func (m *merging) done(more bool) {
+	m.store.leftovers.add(m.day, m.bytes)
 	m.home.mu.Lock()
 	defer m.home.mu.Unlock()
 	if waiting := m.home.dirty[m.day]; more && waiting != nil {

@@ -12,8 +12,9 @@ const (
 	retainEvery = time.Hour
 )
 
-// Run merges blocks into chunks and deletes what is older than the retention, until ctx ends. Without it everything
-// still works, only slower and larger. It logs what goes wrong and goes on; it returns nil.
+// Run merges blocks into chunks, deletes what is older than the retention, and gives the space of what was merged or
+// deleted back, until ctx ends. Without it everything still works, only slower and larger. It logs what goes wrong and
+// goes on; it returns nil.
 func (s *Store) Run(ctx context.Context) error {
 	sweep, retain := time.NewTicker(sweepEvery), time.NewTicker(retainEvery)
 	defer sweep.Stop()
@@ -28,6 +29,7 @@ func (s *Store) Run(ctx context.Context) error {
 			s.tell("merging readings into their chunks", s.mergeHome(name, (*dirtyDay).full))
 		case <-sweep.C:
 			s.tell("merging readings into their chunks", s.sweep(ctx))
+			s.tell("giving back the space of what was merged", s.reclaim(ctx))
 		case <-retain.C:
 			s.tell("deleting old readings", old.drop(ctx))
 		case spans := <-s.freed:

@@ -91,19 +91,20 @@ const (
 // A Store holds the time series of all homes. Its methods are safe for several goroutines: writes of one home wait for
 // each other, writes of different homes share their fsyncs.
 type Store struct {
-	options Options
-	log     *slog.Logger
-	now     func() time.Time
-	db      *pebble.DB
-	homes   *homes
-	backlog chan string // homes with enough blocks for a merge; when full, the sweep finds them
-	freed   chan []span // what deleted homes had
-	scratch sync.Pool   // *scratch
-	desks   sync.Pool   // *desk
-	fields  fields
-	damaged counter
-	recent  *recent // nil: none are kept
-	room    room
+	options   Options
+	log       *slog.Logger
+	now       func() time.Time
+	db        *pebble.DB
+	homes     *homes
+	backlog   chan string // homes with enough blocks for a merge; when full, the sweep finds them
+	freed     chan []span // what deleted homes had
+	scratch   sync.Pool   // *scratch
+	desks     sync.Pool   // *desk
+	fields    fields
+	damaged   counter
+	recent    *recent // nil: none are kept
+	room      room
+	leftovers leftovers
 
 	numbering sync.Mutex // guards the number of the next home, on disk
 
@@ -114,6 +115,7 @@ type Store struct {
 // Open opens the store in dir, or makes it. Only one process can have it open.
 func Open(dir string, o Options) (*Store, error) {
 	s := &Store{options: o, log: o.Log, now: o.Now, backlog: make(chan string, 1024), freed: make(chan []span, freedQueue)}
+	s.leftovers.bytes = map[int32]uint64{}
 	if s.options.MaxSeries <= 0 {
 		s.options.MaxSeries = defaultMaxSeries
 	}

@@ -269,19 +269,24 @@ func (s *Store) numberHome(r *homeRecord) error {
 	}
 	s.numbering.Lock()
 	defer s.numbering.Unlock()
-	data, err := s.get([]byte{kindCounter})
+	number, err := s.nextNumber()
 	if err != nil {
 		return err
-	}
-	number := uint32(1)
-	if len(data) == 4 {
-		number = binary.BigEndian.Uint32(data)
 	}
 	if err := s.db.Set([]byte{kindCounter}, binary.BigEndian.AppendUint32(nil, number+1), pebble.NoSync); err != nil {
 		return err
 	}
 	r.number, r.nextWrite = number, 1
 	return nil
+}
+
+// nextNumber returns the number that the next new home gets.
+func (s *Store) nextNumber() (uint32, error) {
+	data, err := s.get([]byte{kindCounter})
+	if err != nil || len(data) != 4 {
+		return 1, err
+	}
+	return binary.BigEndian.Uint32(data), nil
 }
 
 // commit writes the change, with the ledger of the hour and the home's record, and makes it visible.
