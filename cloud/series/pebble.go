@@ -47,14 +47,12 @@ func pebbleOptions(o Options, log *slog.Logger) *pebble.Options {
 // does not wait: the last one is longer ago.
 const syncInterval = time.Millisecond
 
-// compression packs hard only what is at the bottom and stays, and there at zstd's first level: what was merged is dense
-// already, and without cgo zstd is dear.
+// compression packs hard only what is at the bottom and stays. Zstd's third level is the first one that, without cgo,
+// packs bytes that are unevenly spread but never repeat, as those of chunks are.
 func compression() pebble.DBCompressionSettings {
-	bottom := *sstable.ZstdCompression
-	bottom.DataBlocks = sstable.BalancedCompression.DataBlocks
 	levels := pebble.DBCompressionFastest
 	levels.Name = "series"
-	levels.Levels[len(levels.Levels)-1] = &bottom
+	levels.Levels[len(levels.Levels)-1] = sstable.ZstdCompression
 	return levels
 }
 
