@@ -16,7 +16,6 @@ import (
 	"golang.org/x/time/rate"
 
 	"hearth"
-	"hearth/api"
 	"hearth/cloud/accounts"
 	"hearth/cloud/series"
 )
@@ -120,13 +119,13 @@ func (in *Ingest) serve(w http.ResponseWriter, r *http.Request, form form, bucke
 		form.fail(w, refuse(http.StatusBadRequest, "invalid", "%v", err))
 		return
 	}
-	done, refused := in.begin(home)
+	q, refused := in.begin(home)
 	if refused != nil {
 		in.count.Throttled.Add(1)
 		form.fail(w, refused)
 		return
 	}
-	defer done()
+	defer in.end(q)
 	limit := int64(maxBody)
 	if batch != nil {
 		limit = maxBatch
@@ -137,11 +136,7 @@ func (in *Ingest) serve(w http.ResponseWriter, r *http.Request, form form, bucke
 		form.fail(w, refused)
 		return
 	}
-	if refused := in.pace(home, len(body)); refused != nil {
-		in.count.Throttled.Add(1)
-		form.fail(w, refused)
-		return
-	}
+	q.charge(in.o.Now(), len(body))
 	p := in.parsers.Get().(*parser)
 	defer in.giveBack(p)
 	p.reset(home, r.URL.Query().Get("precision"), in.o.Now())
@@ -283,8 +278,9 @@ func (in *Ingest) storeFailed(home string, err error) *refusal {
 	return later(refuse(http.StatusServiceUnavailable, "unavailable", "it could not be stored: try again later"), 5*time.Second)
 }
 
-// begin takes one of the home's places.
-func (in *Ingest) begin(home string) (done func(), refused *refusal) {
+// begin takes one of the home's places. One that wrote more than its share so far waits, and nothing of what it sends
+// meanwhile is read; whose body is read once has it stored, too.
+func (in *Ingest) begin(home string) (*quota, *refusal) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	q := in.homes[home]
@@ -298,24 +294,33 @@ func (in *Ingest) begin(home string) (done func(), refused *refusal) {
 	if q.active >= maxActive {
 		return nil, later(refuse(http.StatusTooManyRequests, "too many requests", "this home has %d writes under way already", maxActive), time.Second)
 	}
+	if wait := q.debt(in.o.Now()); wait > 0 {
+		return nil, later(refuse(http.StatusTooManyRequests, "too many requests", "this home writes more than %d bytes a second", in.o.Rate), wait)
+	}
 	q.active++
-	return func() {
-		in.mu.Lock()
-		defer in.mu.Unlock()
-		q.active--
-	}, nil
+	return q, nil
 }
 
-// pace holds a home to its rate. What it sent is thrown away unparsed, so being early costs it a little traffic only.
-func (in *Ingest) pace(home string, n int) *refusal {
+// end gives the place back.
+func (in *Ingest) end(q *quota) {
 	in.mu.Lock()
-	limiter := in.homes[home].limiter
-	in.mu.Unlock()
-	wait := api.TakeOrWait(limiter, in.o.Now(), n)
-	if wait == 0 {
-		return nil
+	defer in.mu.Unlock()
+	q.active--
+}
+
+// charge notes n bytes of the home.
+func (q *quota) charge(now time.Time, n int) {
+	for most := q.limiter.Burst(); n > 0 && most > 0; n -= most {
+		q.limiter.ReserveN(now, min(n, most))
 	}
-	return later(refuse(http.StatusTooManyRequests, "too many requests", "this home writes more than %d bytes a second", in.o.Rate), wait)
+}
+
+// debt is how long it takes until what the home wrote is within its rate.
+func (q *quota) debt(now time.Time) time.Duration {
+	if q.limiter.Limit() == rate.Inf {
+		return 0
+	}
+	return time.Duration(-q.limiter.TokensAt(now) / float64(q.limiter.Limit()) * float64(time.Second))
 }
 
 // admit finds out which home a request writes to.

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -338,7 +339,7 @@ func TestRate(t *testing.T) {
 	now := time.Now()
 	r.in.o.Rate, r.in.o.Now = 100_000, func() time.Time { return now }
 	body := bytes.Repeat([]byte("#"), 400_000)
-	for i, want := range []int{204, 204, 429, 429} {
+	for i, want := range []int{204, 204, 204, 429, 429} {
 		w := r.send("/api/v2/write", body)
 		if w.Code != want {
 			t.Fatalf("write %d: %d %s", i, w.Code, w.Body)
@@ -346,6 +347,12 @@ func TestRate(t *testing.T) {
 		if after := w.Header().Get("Retry-After"); want == 429 && after != "2" {
 			t.Errorf("Retry-After is %q", after)
 		}
+	}
+	unread := httptest.NewRequest("POST", "/api/v2/write", iotest.ErrReader(errors.New("it was read")))
+	unread.Header.Set("Authorization", "Token "+r.gateway)
+	w := httptest.NewRecorder()
+	if r.ServeHTTP(w, unread); w.Code != 429 {
+		t.Errorf("what is refused for its sender's rate: %d %s", w.Code, w.Body)
 	}
 	if w := r.send("/api/v2/write?bucket="+r.other.ID, body, "Authorization", "Token "+r.admin); w.Code != 204 {
 		t.Errorf("another home: %d", w.Code)
@@ -362,7 +369,7 @@ func TestWhatCanBeTriedAgainIsNo4xxOfV1(t *testing.T) {
 	now := time.Now()
 	r.in.o.Rate, r.in.o.Now = 1000, func() time.Time { return now }
 	body := bytes.Repeat([]byte("#"), 10_000)
-	for i, want := range []int{204, 503} {
+	for i, want := range []int{204, 204, 503} {
 		if w := r.send("/write?db=x", body); w.Code != want || want == 503 && w.Header().Get("Retry-After") != "10" {
 			t.Errorf("write %d: %d %v %s", i, w.Code, w.Header(), w.Body)
 		}
@@ -381,20 +388,19 @@ func TestWhatCanBeTriedAgainIsNo4xxOfV1(t *testing.T) {
 
 func TestOneHomeCannotTakeAllPlaces(t *testing.T) {
 	r := newRig(t)
-	var places []func()
+	var q *quota
 	for range maxActive {
-		done, refused := r.in.begin(r.home.ID)
-		if refused != nil {
+		var refused *refusal
+		if q, refused = r.in.begin(r.home.ID); refused != nil {
 			t.Fatal(refused)
 		}
-		places = append(places, done)
 	}
 	w := r.send("/api/v2/write", []byte("cpu v=1"))
 	if w.Code != 429 || w.Header().Get("Retry-After") != "1" {
 		t.Errorf("%d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
 	}
-	for _, done := range places {
-		done()
+	for range maxActive {
+		r.in.end(q)
 	}
 	if w := r.send("/api/v2/write", []byte("cpu v=1")); w.Code != 204 {
 		t.Errorf("%d %s", w.Code, w.Body)

@@ -26,15 +26,13 @@ func (in *Ingest) Take(token hearth.Token, home string, readings []hearth.Readin
 		in.count.Throttled.Add(1)
 		return api.Later(hearth.Errorf(hearth.CodeBusy, "more than %d readings a second: send fewer", directRate), wait)
 	}
-	done, refused := in.begin(home)
-	if refused == nil {
-		defer done()
-		refused = in.pace(home, directBytes*len(readings))
-	}
+	q, refused := in.begin(home)
 	if refused != nil {
 		in.count.Throttled.Add(1)
 		return api.Later(hearth.Errorf(hearth.CodeBusy, "%s", refused.message), refused.after)
 	}
+	defer in.end(q)
+	q.charge(in.o.Now(), directBytes*len(readings))
 	points := make([]series.Point, 0, len(readings))
 	for _, r := range readings {
 		points = append(points, series.Point{Series: hearth.Measurement + ",device=" + string(r.Device), Field: r.Property, Time: r.Time.UnixNano(), Value: r.Value})
