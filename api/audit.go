@@ -10,9 +10,9 @@ type Audit func(r *http.Request, route Route, words string)
 
 // auditing is what the audit is to hear of one request.
 type auditing struct {
-	tell  func(words string)
-	words string
-	told  bool
+	operation string
+	words     string
+	elsewhere bool
 }
 
 type auditKey struct{}
@@ -24,13 +24,15 @@ func Note(ctx context.Context, words string) {
 	}
 }
 
-// Changed tells the audit at once that a request has changed something, whatever its answer will be: a command that was
-// given and failed was given.
-func Changed(ctx context.Context, words string) {
-	if a, ok := ctx.Value(auditKey{}).(*auditing); ok {
-		a.told = true
-		a.tell(words)
+// Audited takes the audit of a request over from the table: its handler keeps the entry together with what it changes,
+// whatever it answers in the end. It returns the operation's id.
+func Audited(ctx context.Context) (operation string) {
+	a, ok := ctx.Value(auditKey{}).(*auditing)
+	if !ok {
+		return ""
 	}
+	a.elsewhere = true
+	return a.operation
 }
 
 // audited tells the table's Audit of a route that changes something. What was refused has changed nothing.
@@ -39,13 +41,12 @@ func (t Table) audited(route Route, next http.Handler) http.Handler {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a := &auditing{}
+		a := &auditing{operation: route.ID}
 		tracked := &trackedWriter{ResponseWriter: w}
 		r = r.WithContext(context.WithValue(r.Context(), auditKey{}, a))
-		a.tell = func(words string) { t.Audit(r, route, words) }
 		next.ServeHTTP(tracked, r)
-		if !a.told && tracked.status < http.StatusBadRequest {
-			a.tell(a.words)
+		if !a.elsewhere && tracked.status < http.StatusBadRequest {
+			t.Audit(r, route, a.words)
 		}
 	})
 }

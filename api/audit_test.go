@@ -17,16 +17,16 @@ func TestAuditHearsOfWhatChanged(t *testing.T) {
 		handler func(w http.ResponseWriter, r *http.Request) error
 		want    []string
 	}{
-		"noted":              {func(_ http.ResponseWriter, r *http.Request) error { Note(r.Context(), "a"); return nil }, []string{"a"}},
-		"nothing noted":      {func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(http.StatusNoContent); return nil }, []string{""}},
-		"refused":            {refused, nil},
-		"broken":             {func(_ http.ResponseWriter, r *http.Request) error { Note(r.Context(), "a"); return errors.New("x") }, nil},
-		"changed, then fine": {func(_ http.ResponseWriter, r *http.Request) error { Changed(r.Context(), "a"); return nil }, []string{"a"}},
-		"changed, then failed": {func(w http.ResponseWriter, r *http.Request) error {
-			Changed(r.Context(), "a")
-			w.WriteHeader(http.StatusBadGateway)
+		"noted":         {func(_ http.ResponseWriter, r *http.Request) error { Note(r.Context(), "a"); return nil }, []string{"a"}},
+		"nothing noted": {func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(http.StatusNoContent); return nil }, []string{""}},
+		"refused":       {refused, nil},
+		"broken":        {func(_ http.ResponseWriter, r *http.Request) error { Note(r.Context(), "a"); return errors.New("x") }, nil},
+		"kept elsewhere": {func(_ http.ResponseWriter, r *http.Request) error {
+			if operation := Audited(r.Context()); operation != "putX" {
+				t.Errorf("the operation is %q", operation)
+			}
 			return nil
-		}, []string{"a"}},
+		}, nil},
 	} {
 		var heard []string
 		table := Table{

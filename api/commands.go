@@ -133,7 +133,6 @@ func give(w http.ResponseWriter, r *http.Request, of CommandsOf, unasked time.Du
 	if err != nil {
 		return record, err
 	}
-	Changed(r.Context(), WordsOf(record.Command))
 	if record.Final || wait == 0 {
 		return record, nil
 	}

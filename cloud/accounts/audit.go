@@ -32,18 +32,18 @@ const auditText = 1000
 
 // Audit keeps an entry. Time, if zero, is now; Tenant, if empty, is the home's.
 func (a *Accounts) Audit(ctx context.Context, e AuditEntry) error {
+	return a.Tx(ctx, func(tx *sql.Tx) error { return a.AuditIn(ctx, tx, e) })
+}
+
+// AuditIn is Audit as a part of the transaction that makes the change: there is not the one without the other.
+func (a *Accounts) AuditIn(ctx context.Context, tx *sql.Tx, e AuditEntry) error {
 	if e.Time.IsZero() {
 		e.Time = timeOf(a.millis())
 	}
-	if e.Tenant == "" && e.Home != "" {
-		e.Tenant, _ = a.TenantOf(ctx, e.Home) // a home that is gone has none
-	}
 	e.ID = fmt.Sprintf("%013d-%s", e.Time.UnixMilli(), strings.ToLower(rand.Text()[:8]))
-	err := a.Tx(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO audit (id, time, tenant, home, who, action, about, detail, address) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-			e.ID, e.Time.UnixMilli(), e.Tenant, e.Home, clip(e.Who), e.Action, clip(e.About), clip(e.Detail), e.Address)
-		return err
-	})
+	_, err := tx.ExecContext(ctx, `INSERT INTO audit (id, time, tenant, home, who, action, about, detail, address)
+		VALUES ($1, $2, COALESCE(NULLIF($3, ''), (SELECT tenant FROM homes WHERE id = $4), ''), $4, $5, $6, $7, $8, $9)`,
+		e.ID, e.Time.UnixMilli(), e.Tenant, e.Home, clip(e.Who), e.Action, clip(e.About), clip(e.Detail), e.Address)
 	if err != nil {
 		return fmt.Errorf("keeping who did what: %w", err)
 	}

@@ -43,11 +43,7 @@ func (d *Downlink) command(ctx context.Context, m message) error {
 		err = parse(m.payload, &given)
 	}
 	if err == nil {
-		var record hearth.Record
-		var fresh bool
-		if record, fresh, err = d.give(ctx, m.home, given.Command(by)); fresh {
-			d.audit(ctx, m, "giveCommand", string(record.Device), api.WordsOf(record.Command))
-		}
+		_, err = d.Do(ctx, m.home, given.Command(by), accounts.AuditEntry{Who: by, Action: "giveCommand", About: string(given.Device), Address: m.address})
 	}
 	if isRefusal(err) {
 		d.Tell(m.home, api.EventCommand, hearth.Refusal{ID: clip(given.ID, hearth.MaxID), Device: given.Device, By: by, Error: hearth.ErrorOf(err)})
@@ -120,14 +116,6 @@ func parse(payload []byte, into any) error {
 func isRefusal(err error) bool {
 	var coded *hearth.Error
 	return errors.As(err, &coded)
-}
-
-// audit keeps who did what by MQTT. Where the broker is another one, it alone knows who it was.
-func (d *Downlink) audit(ctx context.Context, m message, action, about, detail string) {
-	entry := accounts.AuditEntry{Home: m.home, Who: cmp.Or(m.token.Name, byBroker), Action: action, About: about, Detail: detail, Address: m.address}
-	if err := d.o.Accounts.Audit(ctx, entry); err != nil {
-		d.o.Log.Error("who did it could not be kept", "action", action, "who", entry.Who, "err", err)
-	}
 }
 
 // rates hold each token, or each home where the token is not known, to what one may publish.

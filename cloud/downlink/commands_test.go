@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"hearth"
+	"hearth/cloud/accounts"
 )
 
 func TestCommandOverTheBroker(t *testing.T) {
@@ -131,7 +132,7 @@ func TestRefusedWithoutARecord(t *testing.T) {
 		{hearth.Command{Device: "radio:1", Set: map[string]hearth.Value{"on": hearth.BoolOf(true)}, Deadline: hearth.Time{Time: far}}, hearth.CodeBadValue},
 	}
 	for _, test := range tests {
-		_, err := r.d.Do(t.Context(), r.home.ID, test.cmd)
+		_, err := r.d.Do(t.Context(), r.home.ID, test.cmd, accounts.AuditEntry{})
 		r.wantCode(err, test.code)
 	}
 	records, err := r.d.Commands(t.Context(), r.home.ID, "", "")
@@ -147,23 +148,48 @@ func TestSameID(t *testing.T) {
 	var all sync.WaitGroup
 	for range 10 {
 		all.Go(func() {
-			if _, err := r.d.Do(context.Background(), r.home.ID, command("mine", `{"on":true}`)); err != nil {
+			if _, err := r.d.Do(context.Background(), r.home.ID, command("mine", `{"on":true}`), accounts.AuditEntry{}); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	all.Wait()
-	again, err := r.d.Do(t.Context(), r.home.ID, command("mine", `{"on":true}`))
+	again, err := r.d.Do(t.Context(), r.home.ID, command("mine", `{"on":true}`), accounts.AuditEntry{})
 	if err != nil || again.ID != "mine" || len(again.History) != 1 {
 		t.Errorf("%+v, %v", again, err)
 	}
-	_, err = r.d.Do(t.Context(), r.home.ID, command("mine", `{"on":false}`))
+	_, err = r.d.Do(t.Context(), r.home.ID, command("mine", `{"on":false}`), accounts.AuditEntry{})
 	r.wantCode(err, hearth.CodeConflict)
 	if records, err := r.d.Commands(t.Context(), r.home.ID, "", ""); err != nil || len(records) != 1 {
 		t.Errorf("%d records, %v", len(records), err)
 	}
-	if _, err := r.d.Do(t.Context(), r.other.ID, command("mine", `{"on":false}`)); err != nil {
+	if _, err := r.d.Do(t.Context(), r.other.ID, command("mine", `{"on":false}`), accounts.AuditEntry{}); err != nil {
 		t.Errorf("another home's id: %v", err)
+	}
+}
+
+// There is no command of which it is not known who gave it, and nobody is named for one that is not there.
+func TestACommandAndItsAuditAreOne(t *testing.T) {
+	r := newRig(t)
+	give := func(id, set string) error {
+		_, err := r.d.Do(t.Context(), r.home.ID, command(id, set), accounts.AuditEntry{Who: "anna", Action: "giveCommand", About: "radio:1"})
+		return err
+	}
+	r.must(give("mine", `{"on":true}`))
+	r.must(give("mine", `{"on":true}`)) // again: the same command
+	r.wantCode(give("refused", `{"power":5}`), hearth.CodeReadOnly)
+	log, err := r.books.AuditLog(t.Context(), accounts.Root(), accounts.AuditFilter{Limit: 10})
+	r.must(err)
+	if len(log) != 1 || log[0].Who != "anna" || log[0].Home != r.home.ID || log[0].Tenant != accounts.MainTenant || !strings.Contains(log[0].Detail, "mine radio:1") {
+		t.Errorf("%+v", log)
+	}
+	_, err = r.books.DB().Exec(`ALTER TABLE audit RENAME TO away`)
+	r.must(err)
+	if err := give("unaudited", `{"on":false}`); err == nil {
+		t.Error("it was given although nobody would know by whom")
+	}
+	if records, err := r.d.Commands(t.Context(), r.home.ID, "", ""); err != nil || len(records) != 1 {
+		t.Errorf("%d records, %v", len(records), err)
 	}
 }
 
@@ -190,7 +216,7 @@ func TestTooManyUnderWay(t *testing.T) {
 	_, err := r.books.DB().Exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
 		INSERT INTO commands (home, id, n, device, state, due, changed, steps, record) SELECT $1, 'c' || i, i + 1000, 'radio:9', 'sent', 9999999999999, 0, 1, '{}' FROM n`, r.home.ID)
 	r.must(err)
-	_, err = r.d.Do(t.Context(), r.home.ID, command("", `{"on":true}`))
+	_, err = r.d.Do(t.Context(), r.home.ID, command("", `{"on":true}`), accounts.AuditEntry{})
 	r.wantCode(err, hearth.CodeBusy)
 }
 

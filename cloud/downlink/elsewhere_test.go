@@ -44,7 +44,7 @@ func TestElsewhere(t *testing.T) {
 		}
 	}
 	look()
-	record, err := downs[0].Do(t.Context(), home.ID, hearth.Command{Device: "radio:1", Set: map[string]hearth.Value{"on": hearth.BoolOf(true)}})
+	record, err := downs[0].Do(t.Context(), home.ID, hearth.Command{Device: "radio:1", Set: map[string]hearth.Value{"on": hearth.BoolOf(true)}}, accounts.AuditEntry{})
 	if err != nil {
 		t.Fatal(err)
 	}

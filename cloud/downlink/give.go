@@ -11,17 +11,21 @@ import (
 	"sync"
 
 	"hearth"
+	"hearth/api"
+	"hearth/cloud/accounts"
 )
 
 // publishers is how many homes' commands are published at the same time where a broker elsewhere confirms each.
 const publishers = 16
 
 // An Order is a command for a home; Job is of what it is a part, under the name that people know and under one that is
-// unique on this receiver.
+// unique on this receiver. Audit, unless it has no action, is kept with a new command; its home and words are filled
+// in.
 type Order struct {
 	Home    string
 	Command hearth.Command
 	Job     Job
+	Audit   accounts.AuditEntry
 }
 
 // A Job names what gave a command beside others.
@@ -36,24 +40,19 @@ type Given struct {
 
 // Do stores a command and puts it on its way if the home's gateway is there. An empty ID or Deadline is filled in. The
 // same id with the same content returns the record that is there. Errors, without a record: no_device, read_only,
-// bad_value, conflict (the id with other content), busy (too many under way).
-func (d *Downlink) Do(ctx context.Context, home string, cmd hearth.Command) (hearth.Record, error) {
-	record, _, err := d.give(ctx, home, cmd)
-	return record, err
-}
-
-// give is Do that also tells whether the command is new.
-func (d *Downlink) give(ctx context.Context, home string, cmd hearth.Command) (record hearth.Record, fresh bool, err error) {
+// bad_value, conflict (the id with other content), busy (too many under way). For audit see Order.
+func (d *Downlink) Do(ctx context.Context, home string, cmd hearth.Command, audit accounts.AuditEntry) (hearth.Record, error) {
+	order := Order{Home: home, Command: cmd, Audit: audit}
 	if cmd.ID != "" {
-		if record, found, err := d.same(ctx, d.db, Order{Home: home, Command: cmd}); found || err != nil {
-			return record, false, err
+		if record, found, err := d.same(ctx, d.db, order); found || err != nil {
+			return record, err
 		}
 	}
-	given, err := d.DoAll(ctx, []Order{{Home: home, Command: cmd}})
+	given, err := d.DoAll(ctx, []Order{order})
 	if err != nil {
-		return hearth.Record{}, false, err
+		return hearth.Record{}, err
 	}
-	return given[0].Record, given[0].Fresh, given[0].Err
+	return given[0].Record, given[0].Err
 }
 
 // A taking is an order while it is being stored.
@@ -143,7 +142,12 @@ func (d *Downlink) take(ctx context.Context, tx *sql.Tx, t *taking) error {
 	if d.isLive(t.Home) {
 		t.Record.Advance(hearth.Sent, false, now, nil)
 	}
-	return d.insert(ctx, tx, t, n)
+	if err := d.insert(ctx, tx, t, n); err != nil || t.Audit.Action == "" {
+		return err
+	}
+	entry := t.Audit
+	entry.Home, entry.Detail = t.Home, api.WordsOf(t.Command)
+	return d.o.Accounts.AuditIn(ctx, tx, entry)
 }
 
 // taken tells of what was stored and puts it on its way. The homes are locked.

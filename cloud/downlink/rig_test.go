@@ -216,7 +216,7 @@ func (g *gateway) answer(id string, state hearth.State, final bool, why *hearth.
 
 func (r *rig) do(set string) hearth.Record {
 	r.t.Helper()
-	record, err := r.d.Do(r.t.Context(), r.home.ID, command("", set))
+	record, err := r.d.Do(r.t.Context(), r.home.ID, command("", set), accounts.AuditEntry{})
 	r.must(err)
 	return record
 }

@@ -457,7 +457,7 @@ func members(t *testing.T, newRig rigMaker) {
 // What is refused only when it is given, as where somebody used the id before, is refused with the reason.
 func refusedWhenGiven(t *testing.T, newRig rigMaker) {
 	r := newRig(t, 2)
-	_, err := r.down.Do(t.Context(), r.homes[0].ID, hearth.Command{ID: "x.1", Device: "radio:1", Set: map[string]hearth.Value{"on": hearth.BoolOf(true)}})
+	_, err := r.down.Do(t.Context(), r.homes[0].ID, hearth.Command{ID: "x.1", Device: "radio:1", Set: map[string]hearth.Value{"on": hearth.BoolOf(true)}}, accounts.AuditEntry{})
 	r.must(err)
 	r.want(202, r.ask(r.boss(), "POST", "/jobs", on(m{"all": true, "device": "radio:1"}, m{"id": "x"}), nil))
 	r.step()

@@ -45,7 +45,7 @@ func (w *Web) commands(r *http.Request) (api.Commands, error) {
 	home := of(r)
 	return api.Commands{
 		Do: func(ctx context.Context, cmd hearth.Command) (hearth.Record, error) {
-			return w.o.Commands.Do(ctx, home, cmd)
+			return w.o.Commands.Do(ctx, home, cmd, auditOf(r, api.Audited(ctx)))
 		},
 		Wait: func(ctx context.Context, id string) (hearth.Record, error) {
 			return w.o.Commands.Wait(ctx, home, id)

@@ -24,12 +24,18 @@ func (w *Web) table() api.Table {
 
 // audit keeps who changed what.
 func (w *Web) audit(r *http.Request, route api.Route, words string) {
-	entry := accounts.AuditEntry{
-		Tenant: r.PathValue("tenant"), Home: of(r), Who: api.TokenOf(r.Context()).Name, Action: route.ID,
-		About: cmp.Or(r.PathValue("id"), r.PathValue("name")), Detail: words, Address: ClientAddress(r),
-	}
+	entry := auditOf(r, route.ID)
+	entry.Detail = words
 	if err := w.o.Accounts.Audit(context.WithoutCancel(r.Context()), entry); err != nil {
 		w.o.Log.Error("who did it could not be kept", "action", route.ID, "who", entry.Who, "err", err)
+	}
+}
+
+// auditOf is who asks for an operation, and about what.
+func auditOf(r *http.Request, operation string) accounts.AuditEntry {
+	return accounts.AuditEntry{
+		Tenant: r.PathValue("tenant"), Home: of(r), Who: api.TokenOf(r.Context()).Name, Action: operation,
+		About: cmp.Or(r.PathValue("id"), r.PathValue("name")), Address: ClientAddress(r),
 	}
 }
 

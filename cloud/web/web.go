@@ -46,7 +46,7 @@ type Series interface {
 
 // Commands are the homes' commands. Wait returns a command when it is final, or as it is when ctx ends.
 type Commands interface {
-	Do(ctx context.Context, home string, cmd hearth.Command) (hearth.Record, error)
+	Do(ctx context.Context, home string, cmd hearth.Command, audit accounts.AuditEntry) (hearth.Record, error)
 	Wait(ctx context.Context, home, id string) (hearth.Record, error)
 	Commands(ctx context.Context, home string, device hearth.ID, state hearth.State) ([]hearth.Record, error)
 	After(ctx context.Context, home string, after uint64) ([]hearth.Numbered, error)
