@@ -5,7 +5,8 @@ import (
 	"net/http"
 )
 
-// An Audit is told of every request that changed something: which route, and what the handler said of it.
+// An Audit is told of every request that changed something, which route, and what the handler said of it, unless the
+// handler keeps the entry by itself (see Audited).
 type Audit func(r *http.Request, route Route, words string)
 
 // auditing is what the audit is to hear of one request.
