@@ -20,9 +20,9 @@ const firstPart = 64 << 10
 // mostGzip is how many times larger than itself gzip can unpack.
 const mostGzip = 1040
 
-// body reads and unpacks a request's body of at most limit bytes, before and after. release gives its memory back and
-// is never nil.
-func (in *Ingest) body(w http.ResponseWriter, r *http.Request, limit int64) (body []byte, release func(), refused *refusal) {
+// body reads and unpacks a request's body of at most limit bytes, before and after, and charges the home for it. release
+// gives its memory back and is never nil.
+func (in *Ingest) body(w http.ResponseWriter, r *http.Request, q *quota, limit int64) (body []byte, release func(), refused *refusal) {
 	release = func() {}
 	tooLarge := refuse(http.StatusRequestEntityTooLarge, "request too large", "the body is larger than %d bytes, as it is or unpacked", limit)
 	if r.ContentLength > limit {
@@ -50,6 +50,7 @@ func (in *Ingest) body(w http.ResponseWriter, r *http.Request, limit int64) (bod
 	if err == nil {
 		body, err = in.unpack(room, encoding, packed.Bytes(), limit)
 	}
+	q.charge(in.o.Now(), max(packed.Len(), room.Len())) // to read what comes to nothing took as much
 	var bytesError *http.MaxBytesError
 	switch {
 	case err == nil:

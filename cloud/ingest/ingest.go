@@ -130,13 +130,12 @@ func (in *Ingest) serve(w http.ResponseWriter, r *http.Request, form form, bucke
 	if batch != nil {
 		limit = maxBatch
 	}
-	body, release, refused := in.body(w, r, limit)
+	body, release, refused := in.body(w, r, q, limit)
 	defer release()
 	if refused != nil {
 		form.fail(w, refused)
 		return
 	}
-	q.charge(in.o.Now(), len(body))
 	p := in.parsers.Get().(*parser)
 	defer in.giveBack(p)
 	p.reset(home, r.URL.Query().Get("precision"), in.o.Now())

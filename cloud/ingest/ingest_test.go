@@ -361,6 +361,12 @@ func TestRate(t *testing.T) {
 	if w := r.send("/api/v2/write", body); w.Code != 204 {
 		t.Errorf("after the pause: %d %s", w.Code, w.Body)
 	}
+	now = now.Add(time.Hour)
+	for i, want := range []int{400, 400, 400, 429} {
+		if w := r.send("/api/v2/write", body, "Content-Encoding", "gzip"); w.Code != want {
+			t.Errorf("what is no gzip, %d: %d %s", i, w.Code, w.Body)
+		}
+	}
 }
 
 // Telegraf throws away what any 4xx of /write refused, and InfluxDB 1 has no 429 there.
