@@ -65,7 +65,7 @@ func (m *member) post(ctx context.Context) (stored bool, err error) {
 		at := now.Add(time.Duration(round-m.o.rows) * time.Millisecond)
 		for _, d := range m.owned {
 			for i, p := range d.Properties {
-				value := hearth.NumberOf(float64((round*7+i)%50) + float64(m.seq))
+				value := hearth.NumberOf(float64(50 + (uint64(round*7+i)+m.seq)%50)) // batteries, too: no alert is a part of this load
 				if p.Kind == hearth.Bool {
 					value = hearth.BoolOf(round%2 == 0)
 				}
